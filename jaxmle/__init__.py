@@ -1,0 +1,1 @@
+"""jaxmle: maximum likelihood and maximum a posteriori estimation in JAX."""
