@@ -1,1 +1,55 @@
-"""jaxmle: maximum likelihood and maximum a posteriori estimation in JAX."""
+"""jaxmle: maximum likelihood and maximum a posteriori estimation in JAX.
+
+Write the log-likelihood as a pure function; get the estimate and its uncertainty from the same code on CPU, GPU or
+TPU. A *term* is a log-density of params (:func:`likelihood`, :func:`regression`, :func:`log_prior`, :mod:`priors`);
+terms add to an objective; :func:`fit` maximises it; :func:`infer` and :func:`summary` say how sure it is.
+"""
+
+from jaxmle import densities, models, priors, solvers
+from jaxmle.fitting import Fit, fit
+from jaxmle.inference import Inference, infer, summary
+from jaxmle.parameters import (
+    correlation_matrix,
+    covariance_matrix,
+    fixed,
+    free,
+    interval,
+    ordered,
+    positive,
+    simplex,
+    tied,
+    unit_vector,
+)
+from jaxmle.priors import penalties
+from jaxmle.terms import Objective, Problem, likelihood, log_prior, regression, shared
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Fit",
+    "Inference",
+    "Objective",
+    "Problem",
+    "correlation_matrix",
+    "covariance_matrix",
+    "densities",
+    "fit",
+    "fixed",
+    "free",
+    "infer",
+    "interval",
+    "likelihood",
+    "log_prior",
+    "models",
+    "ordered",
+    "penalties",
+    "positive",
+    "priors",
+    "regression",
+    "shared",
+    "simplex",
+    "solvers",
+    "summary",
+    "tied",
+    "unit_vector",
+]

@@ -1,1 +1,32 @@
-"""models"""
+"""Ready-made problems: an objective with a start, from data.
+
+One sample of a distribution: :func:`normal`, :func:`bernoulli`, :func:`binomial`, :func:`poisson`,
+:func:`exponential`. A response and a design: :data:`linear`, :data:`logistic`, :data:`softmax`,
+:data:`poisson_regression`, each also ``from_formula("y ~ a + C(b)", frame)``. Any mean function:
+:func:`nonlinear_least_squares`.
+
+Arrays are taken as they are: no intercept is added to a design. A formula adds its own.
+"""
+
+from jaxmle.models.least_squares import LeastSquares, least_squares
+from jaxmle.models.linear import linear
+from jaxmle.models.logistic import logistic
+from jaxmle.models.nonlinear import nonlinear_least_squares
+from jaxmle.models.one_sample import bernoulli, binomial, exponential, normal, poisson
+from jaxmle.models.poisson_regression import poisson_regression
+from jaxmle.models.softmax import softmax
+
+__all__ = [
+    "LeastSquares",
+    "bernoulli",
+    "binomial",
+    "exponential",
+    "least_squares",
+    "linear",
+    "logistic",
+    "nonlinear_least_squares",
+    "normal",
+    "poisson",
+    "poisson_regression",
+    "softmax",
+]

@@ -1,1 +1,15 @@
-"""terms"""
+"""Terms: the additive pieces of a log-posterior.
+
+A likelihood of rows (:func:`likelihood`), a noise model around a prediction (:func:`regression`), a log-prior
+(:func:`log_prior`): each is a tree of arrays, callable on params, and knows its own local quadratic. Terms over the
+same parameters add to an :class:`Objective`; with a start to climb from, that is a :class:`Problem`.
+"""
+
+from jaxmle.terms.likelihood import likelihood
+from jaxmle.terms.objective import Objective
+from jaxmle.terms.prior import log_prior
+from jaxmle.terms.problem import Problem
+from jaxmle.terms.regression import regression
+from jaxmle.terms.rows import shared
+
+__all__ = ["Objective", "Problem", "likelihood", "log_prior", "regression", "shared"]

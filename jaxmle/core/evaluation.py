@@ -1,0 +1,72 @@
+"""An evaluation: value, gradient and curvature of a log-density at one point. Evaluations add."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+class Evaluation(eqx.Module):
+    """What is known of an objective at one point.
+
+    ``gradient`` and ``curvature`` are None where they were not asked for. The curvature is *minus* the matrix of
+    second derivatives, so that it is positive definite at a maximum; ``gauss_newton`` is its part without the
+    second derivatives of a nonlinear predictor, None where the two are the same. ``magnitude`` is the sum of the
+    absolute values of what was added, from which the rounding error of ``value`` follows.
+    """
+
+    log_likelihood: Float[Array, ""]
+    log_prior: Float[Array, ""]
+    magnitude: Float[Array, ""]
+    gradient: Float[Array, " m"] | None = None
+    curvature: Float[Array, "m m"] | None = None
+    gauss_newton: Float[Array, "m m"] | None = None
+
+    @property
+    def value(self) -> Float[Array, ""]:
+        """The log-posterior: log-likelihood plus log-prior."""
+        return self.log_likelihood + self.log_prior
+
+    @property
+    def approximate_curvature(self) -> Float[Array, "m m"] | None:
+        """The Gauss-Newton curvature where there is one, the exact one elsewhere."""
+        return self.curvature if self.gauss_newton is None else self.gauss_newton
+
+    def __add__(self, other: "Evaluation") -> "Evaluation":
+        either = self.gauss_newton is not None or other.gauss_newton is not None
+        return Evaluation(
+            self.log_likelihood + other.log_likelihood,
+            self.log_prior + other.log_prior,
+            self.magnitude + other.magnitude,
+            _add(self.gradient, other.gradient),
+            _add(self.curvature, other.curvature),
+            _add(self.approximate_curvature, other.approximate_curvature) if either else None,
+        )
+
+    def __rmul__(self, factor) -> "Evaluation":
+        return jax.tree.map(lambda x: factor * x, self)
+
+    def is_finite(self):
+        """Whether everything in it is a finite number."""
+        leaves = [jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(self)]
+        return jnp.all(jnp.stack(leaves))
+
+
+def _add(a, b):
+    return None if a is None or b is None else a + b
+
+
+def derivatives(function: Callable, point: Float[Array, " m"], order: int):
+    """Value, gradient and second derivatives of a scalar ``function`` at ``point``, to ``order`` (0, 1 or 2).
+
+    Forward over reverse: one linearisation of the gradient, pushed along every coordinate at once.
+    """
+    if order == 0:
+        return function(point), None, None
+    if order == 1:
+        return *jax.value_and_grad(function)(point), None
+    (value, gradient), push = jax.linearize(jax.value_and_grad(function), point)
+    _, hessian = jax.vmap(push)(jnp.eye(point.size, dtype=point.dtype))
+    return value, gradient, hessian

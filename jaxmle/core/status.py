@@ -1,0 +1,83 @@
+"""How a fit ended: an integer inside the graph, a sentence outside it.
+
+A status is data, so that a batch of fits has a vector of them. Everything below ``FIRST_FAILURE`` is an estimate
+that can be used; everything from there on says why there is none.
+"""
+
+RUNNING = -1
+
+CONVERGED = 0
+STALLED_AT_ROUNDING = 1
+COMPLETED = 2
+FLAT = 3
+GIVEN = 4
+
+FIRST_FAILURE = 10
+OUT_OF_STEPS = 10
+STALLED = 11
+DIVERGING = 12
+UNBOUNDED = 13
+BOUNDARY = 14
+SADDLE = 15
+NON_FINITE = 16
+NON_FINITE_AT_START = 17
+START_OUTSIDE = 18
+NEGATIVE_WEIGHT = 19
+NO_WEIGHT = 20
+
+SENTENCES = {
+    RUNNING: "still running",
+    CONVERGED: "converged",
+    STALLED_AT_ROUNDING: "converged to rounding: no step changes the log-posterior by more than its rounding error",
+    COMPLETED: "completed the steps it was asked for; convergence was not asked for",
+    FLAT: (
+        "converged, but the maximum is not unique: the data leave some directions free (collinear columns, or a "
+        "parameter that does not enter); jm.summary names them"
+    ),
+    GIVEN: "evaluated at the values given; nothing was maximised",
+    OUT_OF_STEPS: (
+        "ran out of steps before it converged; raise max_steps, start nearer, or rescale the parameters: the "
+        "values are the best point met, not an estimate"
+    ),
+    STALLED: (
+        "stalled: no step raised the log-posterior although its gradient is not zero; the function may be rough, "
+        "discontinuous, or its gradient wrong (try jax.test_util.check_grads on it), or the start too far away"
+    ),
+    DIVERGING: (
+        "diverging: there is no finite maximum, the log-posterior only flattens out as parameters grow (separated "
+        "or constant responses, an empty group); a prior such as jm.priors.normal gives a finite estimate, or "
+        "drop the column"
+    ),
+    UNBOUNDED: (
+        "unbounded: the log-posterior rises without limit (a scale shrinking to zero on an exact fit or on a "
+        "single observation); bound the scale with jm.interval, give it a prior, or fix it"
+    ),
+    BOUNDARY: "the maximum is on the boundary of the parameter space, where standard errors do not apply",
+    SADDLE: "stopped at a stationary point that is not a maximum; start elsewhere",
+    NON_FINITE: (
+        "the log-posterior, its gradient or its curvature is not finite around the best point met; check the "
+        "function for logs and roots of zero, and the scale of the data"
+    ),
+    NON_FINITE_AT_START: (
+        "the log-posterior, its gradient or its curvature is not finite at the start; give a start inside the "
+        "support of every row, and check the function for logs and roots of zero (jnp.where does not hide them "
+        "from the gradient)"
+    ),
+    START_OUTSIDE: "the start is not finite or lies outside its constraint; move it inside",
+    NEGATIVE_WEIGHT: "a weight is negative or not a number; weights count cases and are zero or more",
+    NO_WEIGHT: "all weights are zero, so there is nothing to fit; give at least one row a positive weight",
+}
+
+
+def is_ok(status):
+    """Whether ``status`` (an integer or an array of them) is that of a usable estimate."""
+    return (status >= 0) & (status < FIRST_FAILURE)
+
+
+def sentence(status: int) -> str:
+    """The sentence of one status.
+
+    >>> sentence(CONVERGED)
+    'converged'
+    """
+    return SENTENCES[int(status)]

@@ -1,0 +1,134 @@
+"""Trees: the names of their leaves, functions inside them, and arrays at the door."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def path_name(path) -> str:
+    """The name of a leaf as a user would write it: ``beta``, ``layers[0].weight``.
+
+    >>> import jax
+    >>> [(path, _)] = jax.tree_util.tree_flatten_with_path({"a": [1.0]})[0]
+    >>> path_name(path)
+    'a[0]'
+    """
+    name = ""
+    for key in path:
+        if isinstance(key, jax.tree_util.SequenceKey):
+            name += f"[{key.idx}]"
+        elif isinstance(key, jax.tree_util.GetAttrKey):
+            name += f".{key.name}"
+        elif isinstance(key, jax.tree_util.DictKey):
+            name += f".{key.key}"
+        else:
+            name += f"[{key.key}]"
+    return name.removeprefix(".")
+
+
+def named_leaves(tree, is_leaf=None) -> list[tuple[str, Any]]:
+    """Every leaf of ``tree`` with its name, in tree order."""
+    return [(path_name(path), leaf) for path, leaf in jax.tree_util.tree_flatten_with_path(tree, is_leaf)[0]]
+
+
+def select(tree, path: str):
+    """The leaf or sub-tree of ``tree`` that ``path`` names.
+
+    Raises ``KeyError`` with the names there are when ``path`` is none of them.
+
+    >>> select({"beta": 1.0, "scale": {"a": 2.0}}, "scale.a")
+    2.0
+    """
+    found = [leaf for name, leaf in named_leaves(tree) if _is_prefix(path, name)]
+    if not found:
+        names = ", ".join(name for name, _ in named_leaves(tree)) or "none"
+        raise KeyError(f"no parameter is called {path!r}; the parameters are: {names}")
+    return found[0] if len(found) == 1 else found
+
+
+def _is_prefix(path: str, name: str) -> bool:
+    return name == path or (name.startswith(path) and name[len(path)] in ".[")
+
+
+def where_function(where) -> Callable:
+    """A function of params from ``where``: a leaf path, or such a function already."""
+    if isinstance(where, str):
+        return jax.tree_util.Partial(_select_reversed, Name(where))
+    return as_leaf(where)
+
+
+@jax.tree_util.register_static
+class Name(str):
+    """A string that is structure, not a leaf: part of what is compiled."""
+
+    __slots__ = ()
+
+
+def _select_reversed(path, params):
+    return select(params, path)
+
+
+def as_leaf(function: Callable) -> Callable:
+    """``function`` as part of a tree: its code is structure; if it is a module its arrays are leaves."""
+    leaves = jax.tree_util.tree_leaves(function)
+    if len(leaves) == 1 and leaves[0] is function:
+        return jax.tree_util.Partial(function)
+    if all(is_array(leaf) for leaf in leaves):
+        return function
+    return _HalfArrays(function)
+
+
+class _HalfArrays:
+    """A callable module some of whose leaves are not arrays (activation functions, flags): those are structure."""
+
+    def __init__(self, function):
+        leaves, self.treedef = jax.tree_util.tree_flatten(function)
+        self.arrays = tuple(leaf if is_array(leaf) else None for leaf in leaves)
+        self.rest = tuple(None if is_array(leaf) else leaf for leaf in leaves)
+
+    def __call__(self, *args):
+        leaves = [r if a is None else a for a, r in zip(self.arrays, self.rest, strict=True)]
+        return jax.tree_util.tree_unflatten(self.treedef, leaves)(*args)
+
+    def flatten(self):
+        return (self.arrays,), (self.rest, self.treedef)
+
+    @classmethod
+    def unflatten(cls, structure, children):
+        new = object.__new__(cls)
+        (new.arrays,), (new.rest, new.treedef) = children, structure
+        return new
+
+
+jax.tree_util.register_pytree_node(_HalfArrays, _HalfArrays.flatten, _HalfArrays.unflatten)
+
+
+def is_array(leaf) -> bool:
+    """Whether ``leaf`` is an array or a NumPy scalar (a Python number is not)."""
+    return isinstance(leaf, jax.Array | np.ndarray | np.generic)
+
+
+def is_traced(tree) -> bool:
+    """Whether any leaf of ``tree`` is being traced, so that its values cannot be looked at."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves(tree))
+
+
+def as_array(leaf, name: str):
+    """``leaf`` as a JAX array; a ``TypeError`` that names it when it is not numbers."""
+    if isinstance(leaf, jax.Array):
+        return leaf
+    array = np.asarray(leaf)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} holds {array.dtype} values, not numbers; encode text as integers or columns of zeros and "
+            "ones (a formula does it), and turn dates into numbers"
+        )
+    return jnp.asarray(array)
+
+
+def as_number(number):
+    """A Python integer as a float, so that 2 and 2.0 are the same program; anything else as it is."""
+    return float(number) if isinstance(number, int) else number

@@ -1,0 +1,48 @@
+"""What every density does with its arguments before and after its formula."""
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Bool, Float
+
+
+def _is_float(x: ArrayLike) -> bool:
+    return bool(jnp.issubdtype(jnp.result_type(x), jnp.floating))
+
+
+def _is_weak(x: ArrayLike) -> bool:
+    return type(x) is float or getattr(x, "weak_type", False)
+
+
+def floats(y: ArrayLike, *parameters: ArrayLike) -> list[Float[Array, "..."]]:
+    """y and the parameters as arrays of one dtype: the widest floating one among the parameters.
+
+    Python floats have no say, as everywhere in JAX; where no parameter has one, a floating y decides, then
+    the default.
+    """
+    strong = [x for x in parameters if _is_float(x) and not _is_weak(x)] or [x for x in [y] if _is_float(x)]
+    dtypes = [jnp.result_type(x) for x in strong] or [jnp.result_type(float)]
+    widest = max(dtypes, key=lambda dtype: jnp.finfo(dtype).bits)
+    return [jnp.asarray(x, widest) for x in (y, *parameters)]
+
+
+def common(*parameters: ArrayLike) -> list[Float[Array, "..."]]:
+    """The parameters as arrays of one dtype, where there is no observation."""
+    return floats(0, *parameters)[1:]
+
+
+def spread(shape: tuple[int, ...] | None, *parameters: ArrayLike) -> list[Float[Array, "..."]]:
+    """The parameters broadcast to `shape`, or to each other where it is None: for samplers and moments."""
+    arrays = common(*parameters)
+    shape = jnp.broadcast_shapes(*(x.shape for x in arrays)) if shape is None else shape
+    return [jnp.broadcast_to(x, shape) for x in arrays]
+
+
+def is_count(y: Float[Array, "..."]) -> Bool[Array, "..."]:
+    """Is y one of 0, 1, 2, ...?"""
+    return (y >= 0) & (y == jnp.floor(y)) & (y < jnp.inf)
+
+
+def inside(ok: Bool[Array, "..."], y: Float[Array, "..."], value: Float[Array, "..."]) -> Float[Array, "..."]:
+    """`value` where y is in the support, minus infinity where it is not, NaN where y is missing."""
+    return jnp.where(ok, value, jnp.where(jnp.isnan(y), jnp.nan, -jnp.inf))

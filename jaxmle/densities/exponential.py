@@ -1,0 +1,103 @@
+"""The exponential distribution."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Bool, Float, PRNGKeyArray
+
+from jaxmle.core.special import log1mexp
+from jaxmle.densities._inputs import floats, inside, spread
+
+SUPPORT = "a finite number, zero or positive"
+
+
+def support(y: ArrayLike, scale: ArrayLike) -> Bool[Array, "..."]:
+    """Is y finite and not negative?
+
+    >>> bool(support(-1.0, 2.0))
+    False
+    """
+    y, _ = floats(y, scale)
+    return (y >= 0) & (y < jnp.inf)
+
+
+def logpdf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
+    """Log-density of the exponential distribution.
+
+    Formula: `-y/scale - log(scale)`.
+
+    Args:
+        y: observations, any shape.
+        scale: the mean, positive, in the units of y; the rate is 1/scale.
+
+    Returns:
+        The log-density, elementwise; minus infinity at a negative y.
+
+    Example:
+        >>> round(float(logpdf(1.0, 2.0)), 4)
+        -1.1931
+
+    Source: Johnson, Kotz and Balakrishnan (1994), volume 1, equation 19.1.
+    """
+    y, scale = floats(y, scale)
+    ok = support(y, scale)
+    return inside(ok, y, -jnp.where(ok, y, 0.0) / scale - jnp.log(scale))
+
+
+def logcdf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
+    """Log of P(Y <= y), `log(1 - exp(-y/scale))`; minus infinity for y <= 0.
+
+    >>> round(float(logcdf(1.0, 2.0)), 4)
+    -0.9328
+    """
+    y, scale = floats(y, scale)
+    return inside(y > 0, y, log1mexp(jnp.where(y > 0, y, 1.0) / scale))
+
+
+def logsf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
+    """Log of P(Y > y), `-y/scale`; 0 for y <= 0.
+
+    >>> float(logsf(1.0, 2.0))
+    -0.5
+    """
+    y, scale = floats(y, scale)
+    return -jnp.maximum(y, 0.0) / scale
+
+
+def quantile(q: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
+    """The y with P(Y <= y) = q, `-scale log(1 - q)`.
+
+    >>> round(float(quantile(0.5, 2.0)), 4)
+    1.3863
+    """
+    q, scale = floats(q, scale)
+    return -scale * jnp.log1p(-q)
+
+
+def mean(scale: ArrayLike) -> Float[Array, "..."]:
+    """The mean, `scale`.
+
+    >>> float(mean(2.0))
+    2.0
+    """
+    return spread(None, scale)[0]
+
+
+def variance(scale: ArrayLike) -> Float[Array, "..."]:
+    """The variance, `scale^2`.
+
+    >>> float(variance(2.0))
+    4.0
+    """
+    return spread(None, scale)[0] ** 2
+
+
+def sample(key: PRNGKeyArray, scale: ArrayLike, shape: tuple[int, ...] | None = None) -> Float[Array, "..."]:
+    """Draws, `scale e` with e standard exponential.
+
+    >>> sample(jax.random.key(0), 2.0, shape=(3,)).shape
+    (3,)
+    """
+    (scale,) = spread(shape, scale)
+    return scale * jax.random.exponential(key, scale.shape, scale.dtype)

@@ -1,0 +1,108 @@
+"""Why a fit cannot be: what the program's integer could not say, in words, on the host."""
+
+import contextlib
+
+import jax
+import numpy as np
+
+from jaxmle.core import status as codes
+from jaxmle.core.tree import is_traced, named_leaves
+from jaxmle.parameters.space import FREE, Space
+from jaxmle.terms.objective import Objective
+
+_PYTHON_ON_TRACERS = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerBoolConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+
+
+@contextlib.contextmanager
+def explained(params):
+    """Errors of the user's functions under tracing, as errors that say what to change."""
+    try:
+        yield
+    except _PYTHON_ON_TRACERS as error:
+        raise TypeError(
+            "the log-likelihood cannot be compiled: it looks at the value of a parameter while JAX traces it. Use "
+            "jnp.where instead of `if`, jnp.log instead of math.log or np.log, and no float(...) or int(...) of a "
+            f"parameter. JAX says: {str(error).splitlines()[0]}"
+        ) from error
+    except KeyError as error:
+        names = ", ".join(name for name, _ in named_leaves(params)) or "none"
+        raise KeyError(
+            f"a function of the model asked for {error.args[0]!r}, which neither params nor its data have under that "
+            f"name; the start has: {names}. Give the start the names that the log-likelihood uses"
+        ) from error
+
+
+def explain_failure(status: int, objective: Objective, space: Space, values) -> None:
+    """Raise the ``ValueError`` that a status set before the first step stands for; return where there is none."""
+    if status == codes.START_OUTSIDE:
+        raise ValueError(_bad_start(space, values))
+    if status in (codes.NEGATIVE_WEIGHT, codes.NO_WEIGHT):
+        raise ValueError(_bad_weights(objective, status))
+    if status == codes.NON_FINITE_AT_START:
+        reasons = objective.explain(space.lift(tuple(map(jax.numpy.asarray, values))))
+        raise ValueError("; ".join(reasons) or _bad_gradient(objective, space, values))
+    if status == codes.NON_FINITE:
+        reasons = [] if is_traced(objective) else objective.explain(space.lift(values))
+        if reasons:
+            raise ValueError("; ".join(reasons))
+
+
+def _bad_start(space, values) -> str:
+    for leaf in space.layout.leaves:
+        if leaf.kind != FREE:
+            continue
+        value, bijection = np.asarray(values[leaf.index]), space.bijections[leaf.index]
+        if not np.isfinite(value).all():
+            return f"the start of {leaf.name!r} is {_short(value)}, not a finite number; give a finite start"
+        if not bijection.allows(value):
+            return (
+                f"the start of {leaf.name!r} is {_short(value)}, but it must be {bijection.describe()}; "
+                "start strictly inside"
+            )
+    return codes.sentence(codes.START_OUTSIDE)
+
+
+def _bad_weights(objective, status) -> str:
+    for term in objective.terms:
+        weights = term.weights_of_rows()
+        if weights is None:
+            continue
+        weights = np.asarray(weights)
+        bad = np.flatnonzero(~((weights >= 0) & np.isfinite(weights)))
+        if status == codes.NEGATIVE_WEIGHT and bad.size:
+            return (
+                f"the weight of row {bad[0]} is {weights[bad[0]]} ({bad.size} such row{'s' * (bad.size > 1)}, counted "
+                "from zero); weights count cases, so they are finite and zero or more"
+            )
+    return codes.sentence(status)
+
+
+def _bad_gradient(objective, space, values) -> str:
+    """The value is finite, so it is a derivative that is not: name its parameters."""
+    from jaxmle.fitting.program import evaluate_in_z
+
+    z = space.to_z(values)
+    evaluation = jax.jit(evaluate_in_z, static_argnums=3)(objective, space.unlabelled(), z, 2)
+    if not np.isfinite(evaluation.value):
+        return f"the log-posterior is {float(evaluation.value)} at the start; " + codes.sentence(
+            codes.NON_FINITE_AT_START
+        )
+    bad = ~np.isfinite(np.asarray(evaluation.gradient))
+    what = "gradient" if bad.any() else "curvature"
+    if not bad.any():
+        bad = ~np.isfinite(np.asarray(evaluation.curvature)).all(axis=1)
+    names = ", ".join(np.asarray(space.z_labels())[bad])
+    return (
+        f"the log-posterior is finite at the start but its {what} is not, in {names}. Likely causes: the root or log "
+        "of a zero in a branch that jnp.where does not take (give that branch a harmless argument with a second "
+        "jnp.where), or values so large or small that their squares leave the floating range (rescale the data)"
+    )
+
+
+def _short(value) -> str:
+    return np.array2string(value, threshold=6, precision=6)

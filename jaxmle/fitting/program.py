@@ -1,0 +1,149 @@
+"""The compiled program behind a fit, and its derivative by the implicit function theorem."""
+
+import functools
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmle.core import linalg
+from jaxmle.core import status as codes
+from jaxmle.core.evaluation import Evaluation, derivatives
+from jaxmle.parameters.space import Space
+from jaxmle.solvers.loop import run
+from jaxmle.terms.objective import Objective, Term
+
+TOLERANCE_OF_DTYPE = -1.0
+
+
+class Found(eqx.Module):
+    """What the program returns: a fit before it is put into its space."""
+
+    point: Any
+    z: Any
+    log_likelihood: Any
+    log_prior: Any
+    log_jacobian: Any
+    newton_decrement: Any
+    gradient_norm: Any
+    steps: Any
+    status: Any
+    direction: Any
+
+
+@functools.partial(jax.jit, static_argnames=("limit", "jacobian"))
+def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, jacobian) -> Found:
+    """Climb ``objective`` in ``space`` from the free leaves ``values``. See :func:`jaxmle.fitting.fit.fit`."""
+    start = space.to_z(values)
+    tolerance = jnp.asarray(tolerance, start.dtype)
+    tolerance = jnp.where(tolerance == TOLERANCE_OF_DTYPE, jnp.finfo(start.dtype).eps ** 0.9, tolerance)
+    solved = _solve(jacobian, objective, space, start, solver, tolerance, max_steps)
+    point = space.point(solved.z)
+    status = _verdict(objective, space, start, solved)
+    if limit is not None:
+        at_limit = codes.is_ok(status) & limit(objective, space.lift(point))
+        status = jnp.where(at_limit, codes.UNBOUNDED, status)
+    return eqx.tree_at(
+        lambda f: (f.point, f.status), solved, (point, status), is_leaf=lambda leaf: leaf is None
+    )
+
+
+def evaluate_in_z(objective: Term, space: Space, z, order: int, jacobian: bool = False) -> Evaluation:
+    """The evaluation of ``objective`` at ``space.params(z)`` with derivatives in z.
+
+    With ``jacobian`` it is that of the density of z: the log-determinant is part of the log-prior.
+    """
+    evaluation = space.pull_back(objective.evaluate(space.lift, space.point(z), order), z)
+    if not jacobian or space.is_identity:
+        return evaluation
+    value, gradient, hessian = derivatives(space.log_det, z, order)
+    curvature = None if hessian is None else -hessian
+    return evaluation + Evaluation(jnp.zeros_like(value), value, jnp.abs(value), gradient, curvature)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> Found:
+    def evaluate(z):
+        return evaluate_in_z(objective, space, z, solver.order, jacobian)
+
+    state = run(solver, evaluate, start, tolerance, max_steps)
+    log_jacobian = space.log_det(state.best)
+    added = log_jacobian if jacobian else jnp.zeros_like(log_jacobian)
+    return Found(
+        point=None,
+        z=state.best,
+        log_likelihood=state.evaluation.log_likelihood,
+        log_prior=state.evaluation.log_prior - added,
+        log_jacobian=log_jacobian,
+        newton_decrement=state.decrement,
+        gradient_norm=jnp.linalg.norm(state.evaluation.gradient),
+        steps=state.steps,
+        status=jnp.where(state.status == codes.RUNNING, codes.OUT_OF_STEPS, state.status),
+        direction=state.z - state.best,
+    )
+
+
+@_solve.defjvp
+def _solve_jvp(jacobian, primals, tangents):
+    """At the maximum the gradient in z is zero whatever the numbers of the objective: so dz = A^-1 d(gradient), with
+    A the curvature. Written in terms of ``_solve`` itself, so that derivatives of any order are right."""
+    objective, space, *_ = primals
+    d_objective, d_space, *_ = tangents
+    found = _solve(jacobian, *primals)
+    z = found.z
+
+    def gradient(objective, space):
+        return evaluate_in_z(objective, space, z, 1, jacobian).gradient
+
+    def values(z, objective, space):
+        evaluation = objective.evaluate(space.lift, space.point(z), 0)
+        return evaluation.log_likelihood, evaluation.log_prior, space.log_det(z)
+
+    _, d_gradient = jax.jvp(gradient, (objective, space), (d_objective, d_space))
+    curvature = evaluate_in_z(objective, space, z, 2, jacobian).curvature
+    scale = jax.lax.stop_gradient(jnp.sqrt(jnp.abs(jnp.diagonal(curvature))))
+    dz = jnp.linalg.solve(linalg.unit_diagonal(curvature, scale), d_gradient / scale) / scale
+    dz = jnp.where(codes.is_ok(found.status), dz, jnp.nan)
+    _, d_values = jax.jvp(values, (z, objective, space), (dz, d_objective, d_space))
+    tangent = eqx.tree_at(
+        lambda f: (f.z, f.log_likelihood, f.log_prior, f.log_jacobian),
+        jax.tree.map(_no_tangent, found),
+        (dz, *d_values),
+    )
+    return found, tangent
+
+
+def _no_tangent(leaf):
+    inexact = jnp.issubdtype(leaf.dtype, jnp.inexact)
+    return jnp.zeros_like(leaf) if inexact else np.zeros(leaf.shape, jax.dtypes.float0)
+
+
+def _verdict(objective: Objective, space: Space, start, found: Found):
+    """The status of the climb, unless the numbers it began with were already wrong or it ran to a bound."""
+    boundary = (found.status == codes.DIVERGING) & _towards_limits(space, found)
+    status = jnp.where(boundary, codes.BOUNDARY, found.status)
+    status = jnp.where(_ran_away(space, start, found), codes.UNBOUNDED, status)
+    for term in objective.terms:
+        weights = term.weights_of_rows()
+        if weights is not None:
+            status = jnp.where(jnp.any(weights > 0), status, codes.NO_WEIGHT)
+            status = jnp.where(jnp.all((weights >= 0) & jnp.isfinite(weights)), status, codes.NEGATIVE_WEIGHT)
+    return jnp.where(jnp.all(jnp.isfinite(start)), status, codes.START_OUTSIDE)
+
+
+def _ran_away(space, start, found):
+    """Whether a climb that found no maximum moved a constrained number by more orders of magnitude than there are."""
+    lost = (found.status == codes.NON_FINITE) | (found.status == codes.STALLED) | (found.status == codes.OUT_OF_STEPS)
+    constrained = jnp.asarray([low or high for low, high in zip(*space.has_limits(), strict=True)])
+    far = -1.4 * jnp.log(jnp.finfo(start.dtype).eps)
+    return lost & jnp.any(constrained & (jnp.abs(found.z - start) > far))
+
+
+def _towards_limits(space, found):
+    """Whether every number that is still moving goes to a value its constraint stops short of."""
+    low, high = (jnp.asarray(ends) for ends in space.has_limits())
+    moving = jnp.abs(found.direction) > 1e-3 * jnp.abs(found.z)
+    towards = jnp.where(found.direction < 0, low, high)
+    return jnp.all(towards | ~moving) & jnp.any(moving)

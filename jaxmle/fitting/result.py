@@ -1,0 +1,113 @@
+"""The result of a fit."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from jaxmle.core import status as codes
+from jaxmle.core.tree import is_traced
+from jaxmle.parameters.space import Space
+
+
+class Fit(eqx.Module):
+    """An estimate, or the reason why there is none. A small tree of arrays: no data inside.
+
+    ``params`` is shaped like the start; ``z`` are the free numbers behind it, ``space`` the way between. ``value`` is
+    the log-posterior, ``log_likelihood + log_prior``; ``log_jacobian`` is the log-determinant of the constraints,
+    part of what was maximised only with ``jacobian=True``. ``newton_decrement`` squared and halved is the
+    log-density still to be gained; NaN where no positive definite curvature was met. ``gradient_norm`` is that of the
+    gradient in z; ``steps`` counts evaluations; ``status`` is an integer of :mod:`jaxmle.core.status`; ``direction``
+    is the last step in z, along which a fit that diverges was moving.
+
+    In a batch every array has a leading axis, and so have ``ok`` and ``message``.
+    """
+
+    params: Any
+    z: Float[Array, " m"]
+    space: Space
+    value: Float[Array, ""]
+    log_likelihood: Float[Array, ""]
+    log_prior: Float[Array, ""]
+    log_jacobian: Float[Array, ""]
+    newton_decrement: Float[Array, ""]
+    gradient_norm: Float[Array, ""]
+    steps: Int[Array, ""]
+    status: Int[Array, ""]
+    direction: Float[Array, " m"]
+
+    @classmethod
+    def of(cls, found, space: Space) -> "Fit":
+        """The fit that the compiled program ``found`` in ``space``."""
+        return cls(
+            params=space.lift(found.point),
+            z=found.z,
+            space=space,
+            value=found.log_likelihood + found.log_prior,
+            log_likelihood=found.log_likelihood,
+            log_prior=found.log_prior,
+            log_jacobian=found.log_jacobian,
+            newton_decrement=found.newton_decrement,
+            gradient_norm=found.gradient_norm,
+            steps=found.steps,
+            status=found.status,
+            direction=found.direction,
+        )
+
+    @property
+    def ok(self):
+        """Whether this is an estimate: True or False, or an array of them for a batch."""
+        good = codes.is_ok(self.status)
+        return good if is_traced(good) else np.asarray(good) if np.ndim(good) else bool(good)
+
+    @property
+    def message(self):
+        """How the fit ended, in a sentence; a list of sentences for a batch."""
+        if np.ndim(self.status):
+            lanes = range(np.shape(self.status)[0])
+            return [jax.tree.map(lambda leaf, i=i: leaf[i], self)._sentence() for i in lanes]
+        return self._sentence()
+
+    def raise_if_failed(self) -> "Fit":
+        """This fit if it is ok. Raises ``RuntimeError`` with the message if it is not (naming the lanes of a batch)."""
+        if np.all(self.ok):
+            return self
+        if np.ndim(self.status) == 0:
+            raise RuntimeError(self.message)
+        bad = np.flatnonzero(~self.ok)
+        first = jax.tree.map(lambda leaf: leaf[bad[0]], self)
+        raise RuntimeError(
+            f"{bad.size} of {np.size(self.status)} fits failed (lanes {', '.join(map(str, bad[:8]))}"
+            f"{', ...' if bad.size > 8 else ''}); lane {bad[0]}: {first._sentence()}"
+        )
+
+    def moving(self):
+        """Which free numbers a diverging fit was still moving by more than a thousandth of their size."""
+        return abs(self.direction) > 1e-3 * abs(self.z)
+
+    def _sentence(self) -> str:
+        status = int(self.status)
+        text = codes.sentence(status)
+        left = 0.5 * float(self.newton_decrement) ** 2
+        if status in (codes.CONVERGED, codes.STALLED_AT_ROUNDING, codes.FLAT):
+            precision = "" if self.z.dtype == np.float64 else f" in {self.z.dtype}"
+            return f"{text} ({int(self.steps)} evaluations{precision}; log-density still to be gained {left:.1e})"
+        if status == codes.OUT_OF_STEPS and np.isfinite(left):
+            return f"{text} (after {int(self.steps)} evaluations; log-density still to be gained about {left:.1e})"
+        if status in (codes.DIVERGING, codes.UNBOUNDED, codes.BOUNDARY):
+            return f"{text}; {self._where_to()}"
+        return text
+
+    def _where_to(self) -> str:
+        """Which parameters run away, and to which limit."""
+        names, moving, signs = self.space.z_labels(), np.asarray(self.moving()), np.asarray(self.direction)
+        limits = self.space.limits()
+        parts = []
+        for name, moves, step, (low, high) in zip(names, moving, signs, limits, strict=True):
+            if moves:
+                limit = high if step > 0 else low
+                far = ("+" if step > 0 else "-") + "infinity"
+                parts.append(f"{name} goes to {far if limit is None else format(float(limit), 'g')}")
+        return ", ".join(parts) or "no single parameter can be blamed"

@@ -1,0 +1,133 @@
+"""Standard errors, tests and intervals of a fit."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxmle.core import status as codes
+from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.result import Fit
+from jaxmle.inference.covariance import covariance_of
+from jaxmle.inference.inference import Inference
+from jaxmle.tables import Table
+from jaxmle.terms.objective import Objective, Term
+from jaxmle.terms.problem import Problem, as_problem
+
+KINDS = ("observed",)
+
+
+def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed") -> Inference:
+    """Standard errors, z-values, p-values, intervals and criteria of ``fit``.
+
+    Arguments:
+        objective: what was fitted: a term, a sum of terms or a problem.
+        fit: the fit, by whomever: ``jm.fit``, or ``jm.Fit.at(objective, values)``.
+        covariance: "observed": the inverse of the curvature of the log-posterior at the estimate, in z, carried to
+            params by the delta method.
+
+    Returns an :class:`Inference`; ``print`` shows it. Works under ``jax.jit`` and ``jax.vmap``.
+
+    Where the information is singular or not positive definite the entries that the direction touches are NaN, and
+    the table names the direction. A fit that is not ok has no standard errors, but for the parameters that a
+    diverging fit had settled.
+
+    Errors: ``ValueError`` for an unknown kind of covariance.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxmle as jm
+    >>> problem = jm.models.poisson(jnp.array([2.0, 3.0, 4.0]))
+    >>> inference = jm.infer(problem, jm.fit(problem))
+    >>> round(float(inference.bse["rate"]), 4), round(float(inference.llf), 4)
+    (1.0, -5.1691)
+
+    Source: Efron and Hinkley (1978), "Assessing the accuracy of the maximum likelihood estimator: observed versus
+    expected Fisher information"; Akaike (1974); Schwarz (1978).
+    """
+    if covariance not in KINDS:
+        raise ValueError(f"there is no covariance {covariance!r}; the kinds are: {', '.join(KINDS)}")
+    problem = as_problem(objective)
+    found = _infer(problem.objective, fit.space.unlabelled(), fit.z, fit.direction, fit.status)
+    space = fit.space
+    trees = {
+        key: space.tree_of_scalars(found[key + "_scalars"], jnp.nan) for key in ("bse", "zvalues", "pvalues")
+    }
+    return Inference(
+        params=fit.params,
+        **trees,
+        **{key: value for key, value in found.items() if not key.endswith("_scalars")},
+        status=fit.status,
+        z=fit.z,
+        fit_direction=fit.direction,
+        space=space,
+        covariance=covariance,
+        has_prior=has_prior(problem.objective),
+        name=problem.name,
+        remarks=problem.remarks,
+    )
+
+
+def summary(objective: Term | Problem, fit: Fit, alpha: float = 0.05) -> Table:
+    """The table of estimates, standard errors, tests and intervals of ``fit``: ``print(jm.summary(objective, fit))``.
+
+    Arguments as for :func:`infer`; intervals are at confidence ``1 - alpha``. The table has ``to_frame()``,
+    ``to_latex()`` and ``to_html()``.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxmle as jm
+    >>> problem = jm.models.poisson(jnp.array([2.0, 3.0, 4.0]))
+    >>> summary(problem, jm.fit(problem)).rows[0].label
+    'rate'
+    """
+    return infer(objective, fit).table(alpha)
+
+
+def has_prior(objective: Objective) -> bool:
+    """Whether any term of the objective is not a likelihood."""
+    return any(not term.is_likelihood for term in objective.terms)
+
+
+@jax.jit
+def _infer(objective, space, z, direction, status):
+    evaluation = evaluate_in_z(objective, space, z, 2)
+    covariance = covariance_of(evaluation.curvature)
+    lost = _without_errors(z, direction, status)
+    affected = covariance.affected | lost
+    cov_z = jnp.where(affected[:, None] | affected[None, :], jnp.nan, covariance.matrix)
+    scalars = space.scalars(z)
+    cov = _carry(space, z, jnp.where(jnp.isnan(cov_z), 0.0, cov_z), affected)
+    bse = jnp.sqrt(jnp.diagonal(cov))
+    zvalues = scalars / bse
+    llf, nobs, count = evaluation.log_likelihood, objective.nobs().astype(z.dtype), z.size
+    aic, bic = 2.0 * count - 2.0 * llf, count * jnp.log(nobs) - 2.0 * llf
+    penalised = has_prior(objective)
+    return {
+        "bse_scalars": bse,
+        "zvalues_scalars": zvalues,
+        "pvalues_scalars": jax.scipy.special.erfc(jnp.abs(zvalues) / jnp.sqrt(jnp.asarray(2.0, z.dtype))),
+        "cov": cov,
+        "bse_z": jnp.sqrt(jnp.diagonal(cov_z)),
+        "llf": llf,
+        "logprior": evaluation.log_prior,
+        "aic": jnp.full_like(aic, jnp.nan) if penalised else aic,
+        "bic": jnp.full_like(bic, jnp.nan) if penalised else bic,
+        "nobs": nobs,
+        "eigenvalues": covariance.eigenvalues,
+        "directions": covariance.directions,
+    }
+
+
+def _carry(space, z, cov_z, affected):
+    """The covariance of the scalars of params from that of z; NaN where one depends on an affected number."""
+    if space.is_identity and not space.has_ties:
+        jacobian_touches, cov = affected, cov_z
+    else:
+        jacobian = jax.jacfwd(space.scalars)(z)
+        jacobian_touches = (jnp.abs(jacobian) @ affected.astype(z.dtype)) > 0
+        cov = jacobian @ cov_z @ jacobian.T
+    return jnp.where(jacobian_touches[:, None] | jacobian_touches[None, :], jnp.nan, cov)
+
+
+def _without_errors(z, direction, status):
+    """Which numbers have no standard error because of how the fit ended."""
+    settled = (status == codes.DIVERGING) | (status == codes.BOUNDARY)
+    moving = jnp.abs(direction) > 1e-3 * jnp.abs(z)
+    return jnp.where(settled, moving, ~codes.is_ok(status))

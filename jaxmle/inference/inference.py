@@ -1,0 +1,97 @@
+"""What a fitted likelihood says about its parameters."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from jaxmle.inference.direction import describe_direction
+from jaxmle.inference.interval import interval
+from jaxmle.inference.report import report
+from jaxmle.parameters.space import Space
+from jaxmle.tables import Table
+
+
+class Inference(eqx.Module):
+    """Estimates with their uncertainty. Made by :func:`jaxmle.infer`; ``print`` shows it as a table.
+
+    ``params``, ``bse`` (standard errors), ``zvalues`` and ``pvalues`` (two-sided, of zero) are trees shaped like
+    params, NaN where something is fixed or has no standard error. ``cov`` is the covariance matrix over the unfixed
+    scalars of params in tree order. ``llf`` is the log-likelihood without prior; ``logprior`` the prior's part;
+    ``aic`` and ``bic`` are NaN with a prior. ``nobs`` is the sum of the case weights. ``eigenvalues`` are the
+    smallest and the largest of the information in z. The columns of ``directions`` that are not zero are the
+    directions in z that the data leave free. In a batch every array has a leading axis.
+    """
+
+    params: Any
+    bse: Any
+    zvalues: Any
+    pvalues: Any
+    cov: Float[Array, "p p"]
+    llf: Float[Array, ""]
+    logprior: Float[Array, ""]
+    aic: Float[Array, ""]
+    bic: Float[Array, ""]
+    nobs: Float[Array, ""]
+    eigenvalues: Float[Array, "2"]
+    status: Int[Array, ""]
+    z: Float[Array, " m"]
+    bse_z: Float[Array, " m"]
+    directions: Float[Array, "m m"]
+    fit_direction: Float[Array, " m"]
+    space: Space
+    covariance: str = eqx.field(static=True)
+    has_prior: bool = eqx.field(static=True)
+    name: str = eqx.field(static=True)
+    remarks: Callable | None = eqx.field(static=True, default=None)
+
+    def conf_int(self, alpha: float = 0.05) -> tuple[Any, Any]:
+        """The lower and upper ends of the intervals at confidence ``1 - alpha``, two trees shaped like params.
+
+        An interval is formed in z and mapped to the parameter where its constraint works number by number, so that
+        that of a positive parameter is positive; elsewhere it is the estimate plus and minus the normal quantile
+        times its standard error. NaN where there is no standard error.
+
+        Source: Wald (1943); Pawitan (2001), "In All Likelihood", section 2.9 on the choice of scale.
+        """
+        if np.ndim(self.status):
+            return jax.vmap(lambda lane: lane.conf_int(alpha))(self)
+        lower, upper = interval(self.space, self.z, self.bse_z, self.space.scalars_of(self.bse), alpha)
+        return self.space.tree_of_scalars(lower, jnp.nan), self.space.tree_of_scalars(upper, jnp.nan)
+
+    def table(self, alpha: float = 0.05) -> Table:
+        """The table that ``print`` shows, with intervals at confidence ``1 - alpha``.
+
+        Raises ``ValueError`` for a batch: take a lane first, ``jax.tree.map(lambda x: x[0], inference)``.
+        """
+        return report(self, alpha)
+
+    def free_directions(self) -> list[str]:
+        """The combinations of parameters that the data leave free, in words; empty where everything is identified."""
+        return [
+            describe_direction(column, self.space.z_labels())
+            for column in np.asarray(self.directions).T
+            if np.any(column != 0)
+        ]
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def to_frame(self):
+        """The table as a pandas data frame."""
+        return self.table().to_frame()
+
+    def to_latex(self) -> str:
+        """The table in LaTeX."""
+        return self.table().to_latex()
+
+    def to_html(self) -> str:
+        """The table in HTML."""
+        return self.table().to_html()
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html()

@@ -1,0 +1,136 @@
+"""The table of an inference, in the manner of statsmodels."""
+
+import math
+
+import numpy as np
+
+from jaxmle.core import status as codes
+from jaxmle.core.tree import named_leaves
+from jaxmle.parameters.space import FIXED, FREE, TIED, element_names
+from jaxmle.tables import Row, Table
+
+_MOST_FIXED_ROWS = 12
+
+
+def report(inference, alpha: float) -> Table:
+    """The table of one :class:`jaxmle.Inference`. Raises ``ValueError`` for a batch of them."""
+    if np.ndim(inference.status):
+        raise ValueError(
+            "a batch of inferences has no single table; take a lane: jax.tree.map(lambda x: x[0], inference)"
+        )
+    level = f"{alpha / 2:.4g}", f"{1 - alpha / 2:.4g}"
+    return Table(
+        title=f"{inference.name}: maximum {'a posteriori' if inference.has_prior else 'likelihood'}",
+        header=_header(inference),
+        columns=("coef", "std err", "z", "P>|z|", f"[{level[0]}", f"{level[1]}]"),
+        formats=("coefficient", "statistic", "statistic", "pvalue", "statistic", "statistic"),
+        rows=_rows(inference, alpha),
+        notes=tuple(_notes(inference)),
+    )
+
+
+def _header(inference):
+    entries = [
+        ("Model", inference.name),
+        ("Observations", _count(float(inference.nobs))),
+        ("Parameters", str(inference.z.shape[-1])),
+        ("Covariance", inference.covariance),
+        ("Log-likelihood", f"{float(inference.llf):.6g}"),
+        ("AIC", _criterion(inference.aic)),
+        ("BIC", _criterion(inference.bic)),
+        ("Status", _SHORT.get(int(inference.status), "failed")),
+    ]
+    if inference.has_prior:
+        entries.insert(5, ("Log-prior", f"{float(inference.logprior):.6g}"))
+    if inference.z.dtype != np.float64:
+        entries.append(("Precision", str(inference.z.dtype)))
+    return tuple(entries)
+
+
+_SHORT = {
+    codes.CONVERGED: "converged",
+    codes.STALLED_AT_ROUNDING: "converged to rounding",
+    codes.COMPLETED: "completed as asked",
+    codes.FLAT: "converged, not unique",
+    codes.GIVEN: "values given",
+    codes.OUT_OF_STEPS: "OUT OF STEPS",
+    codes.STALLED: "STALLED",
+    codes.DIVERGING: "DIVERGING",
+    codes.UNBOUNDED: "UNBOUNDED",
+    codes.BOUNDARY: "ON THE BOUNDARY",
+    codes.SADDLE: "NOT A MAXIMUM",
+    codes.NON_FINITE: "NOT FINITE",
+}
+
+
+def _count(n: float) -> str:
+    return f"{n:.0f}" if n == round(n) else f"{n:g}"
+
+
+def _criterion(value) -> str:
+    return f"{float(value):.6g}" if np.isfinite(value) else "none"
+
+
+def _rows(inference, alpha):
+    space, rows, at = inference.space, [], 0
+    columns = [
+        np.asarray(space.scalars_of(tree))
+        for tree in (inference.params, inference.bse, inference.zvalues, inference.pvalues, *inference.conf_int(alpha))
+    ]
+    labels = _distinct(space.scalar_labels())
+    for leaf in space.layout.leaves:
+        if leaf.kind in (FREE, TIED):
+            for _ in range(math.prod(space.layout.shapes[leaf.index])):
+                rows.append(Row(labels[at], tuple(float(column[at]) for column in columns)))
+                at += 1
+        elif leaf.kind == FIXED:
+            rows += _fixed_rows(leaf.name, space.constants[leaf.index])
+    return tuple(rows)
+
+
+def _fixed_rows(name, value):
+    """A row for each fixed number, or one for the whole leaf where they are many."""
+    rest = (None,) * 4
+    rows = []
+    for path, array in named_leaves(value):
+        array, label = np.asarray(array), f"{name}.{path}".rstrip(".")
+        if array.size > _MOST_FIXED_ROWS:
+            rows.append(Row(f"{label} {array.shape}", (None, "fixed", *rest)))
+        else:
+            names = element_names(label, array.shape)
+            rows += [Row(n, (float(x), "fixed", *rest)) for n, x in zip(names, array.ravel(), strict=True)]
+    return rows
+
+
+def _distinct(labels):
+    """The labels, with a number behind any that has occurred before."""
+    seen: dict[str, int] = {}
+    distinct = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        distinct.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return distinct
+
+
+def _notes(inference):
+    """What the reader must know: how the fit ended, what has no standard error and why, what criteria are missing."""
+    status = int(inference.status)
+    if status not in (codes.CONVERGED, codes.STALLED_AT_ROUNDING):
+        yield codes.sentence(status)[:1].upper() + codes.sentence(status)[1:] + "."
+    directions = inference.free_directions()
+    if directions:
+        what = "this combination" if len(directions) == 1 else "these combinations"
+        yield (
+            f"The data leave {what} of parameters free, so nothing it touches has a standard error: "
+            f"{'; '.join(directions)}. Drop one of the parameters, fix it, or give it a prior."
+        )
+    elif not np.isfinite(np.asarray(inference.bse_z)).all():
+        names = np.asarray(inference.space.z_labels())[~np.isfinite(np.asarray(inference.bse_z))]
+        yield f"No standard error exists for {', '.join(names)}."
+    if inference.has_prior:
+        yield (
+            "Standard errors are from the curvature of the log-posterior; the log-likelihood is without the prior, "
+            "and AIC and BIC are not defined with one."
+        )
+    if inference.remarks is not None:
+        yield from inference.remarks(inference.params, float(inference.nobs))

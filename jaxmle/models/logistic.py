@@ -1,0 +1,51 @@
+"""Logistic regression."""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+
+from jaxmle.densities import bernoulli, binomial
+from jaxmle.models.design import as_design, as_response
+from jaxmle.models.model import Model
+from jaxmle.parameters import free
+from jaxmle.terms.problem import Problem
+from jaxmle.terms.regression import regression
+
+
+def _predict(params, x):
+    return (x @ params["beta"],)
+
+
+def _predict_of_trials(params, x):
+    return x["trials"], x["x"] @ params["beta"]
+
+
+@Model
+def logistic(x, y, weights=None, *, trials=None, labels: Sequence[str] | None = None) -> Problem:
+    r"""Logistic regression: ``y_i ~ Bernoulli(logits = x_i . beta)``, or binomial of ``trials``.
+
+    Arguments: ``x`` (n, p), taken as it is (no intercept is added); ``y`` (n,), zeros and ones (or booleans), or with
+    ``trials`` (n,) the number of successes among them; ``weights``, case weights (n,); ``labels``, names of the
+    columns (by default those of a data frame).
+
+    Returns a problem in ``{"beta": (p,)}``, log odds for each unit of a column. Separated data have no finite
+    maximum: the fit says diverging.
+
+    Errors: ``ValueError`` for shapes that do not fit, ``TypeError`` for columns that are not numbers; from ``jm.fit``
+    ``ValueError`` for responses other than zero and one.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxmle as jm
+    >>> problem = logistic(jnp.ones((4, 1)), jnp.array([0, 1, 1, 1]))
+    >>> round(float(jm.fit(problem).params["beta"][0]), 4)
+    1.0986
+
+    Source: Berkson (1944); McCullagh and Nelder (1989), chapter 4.
+    """
+    x, y, labels = as_design(x, y, labels)
+    start = {"beta": free(jnp.zeros(x.shape[1], x.dtype), labels)}
+    if trials is None:
+        term = regression(bernoulli, _predict, x, y, weights)
+    else:
+        term = regression(binomial, _predict_of_trials, {"x": x, "trials": as_response(trials).astype(x.dtype)}, y, weights)
+    return Problem(1.0 * term, start, "Logistic regression")

@@ -1,0 +1,62 @@
+"""Softmax (multinomial logistic) regression."""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmle.core.tree import is_traced
+from jaxmle.densities import categorical
+from jaxmle.models.design import as_design
+from jaxmle.models.model import Model
+from jaxmle.parameters import free
+from jaxmle.terms.problem import Problem
+from jaxmle.terms.regression import regression
+
+
+def _predict(params, x):
+    logits = x @ params["beta"]
+    return (jnp.concatenate([jnp.zeros(1, logits.dtype), logits]),)
+
+
+@Model
+def softmax(
+    x, y, weights=None, *, n_classes: int | None = None, labels: Sequence[str] | None = None
+) -> Problem:
+    r"""Softmax regression: ``y_i ~ Categorical(logits = (0, x_i . beta))``. Class 0 is the baseline.
+
+    Arguments: ``x`` (n, p), taken as it is (no intercept is added); ``y`` (n,), labels 0, 1, ..., K - 1;
+    ``n_classes``, K, by default one more than the largest label; ``weights``, case weights (n,); ``labels``, names of
+    the columns (by default those of a data frame).
+
+    Returns a problem in ``{"beta": (p, K - 1)}``: column k - 1 are the log odds of class k against class 0.
+
+    Errors: ``ValueError`` for shapes that do not fit, or no ``n_classes`` inside a trace; ``TypeError`` for columns
+    that are not numbers; from ``jm.fit`` ``ValueError`` for labels out of range.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxmle as jm
+    >>> problem = softmax(jnp.ones((4, 1)), jnp.array([0, 1, 1, 2]))
+    >>> [round(float(b), 4) + 0.0 for b in jm.fit(problem).params["beta"][0]]
+    [0.6931, 0.0]
+
+    Source: McFadden (1974), "Conditional logit analysis of qualitative choice behavior"; McCullagh and Nelder (1989),
+    section 5.2.
+    """
+    x, y, labels = as_design(x, y, labels)
+    if n_classes is None:
+        n_classes = _count_classes(y)
+    if n_classes < 2:
+        raise ValueError(f"softmax regression needs two classes or more; there is {n_classes}: check the labels y")
+    names = None
+    if labels is not None:
+        names = [f"{k}:{label}" for label in labels for k in range(1, n_classes)]
+    start = {"beta": free(jnp.zeros((x.shape[1], n_classes - 1), x.dtype), names)}
+    return Problem(1.0 * regression(categorical, _predict, x, y, weights), start, "Softmax regression")
+
+
+def _count_classes(y) -> int:
+    if is_traced(y):
+        raise ValueError("inside jit or vmap the labels cannot be looked at: say n_classes= how many classes there are")
+    largest = np.nanmax(np.asarray(y))
+    return int(largest) + 1 if np.isfinite(largest) else 2

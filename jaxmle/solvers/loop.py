@@ -1,0 +1,24 @@
+"""The one loop: evaluate where the solver asks, tell it what was found, until it knows how it ended."""
+
+from collections.abc import Callable
+
+import jax
+
+from jaxmle.core import status
+from jaxmle.core.evaluation import Evaluation
+
+
+def run(solver, evaluate: Callable[..., Evaluation], z, tolerance, max_steps):
+    """The last state of ``solver`` on ``evaluate``, started at ``z``, after at most ``max_steps`` evaluations.
+
+    ``evaluate(z)`` gives an evaluation of the order that ``solver.order`` asks for. Under vmap a lane that has
+    ended keeps its state while the others go on.
+    """
+
+    def running(state):
+        return (state.status == status.RUNNING) & (state.steps < max_steps)
+
+    def step(state):
+        return solver.update(state, evaluate(state.z))
+
+    return jax.lax.while_loop(running, step, solver.init(z, tolerance))

@@ -1,0 +1,233 @@
+"""Newton's method in a trust region, as a state machine."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxmle.core import status
+from jaxmle.core.evaluation import Evaluation
+from jaxmle.solvers import trust_region
+
+_ACCEPT = 1e-4
+_SHRINK, _GROW = 0.25, 2.0
+
+
+class NewtonState(eqx.Module):
+    """Where a Newton climb stands."""
+
+    # Changes at every update
+    z: Float[Array, " m"]
+    step: Float[Array, " m"]
+    predicted: Float[Array, ""]
+    whole: Bool[Array, ""]
+    radius: Float[Array, ""]
+    steps: Int[Array, ""]
+    status: Int[Array, ""]
+
+    # Changes when a step is accepted
+    best: Float[Array, " m"]
+    evaluation: Evaluation
+    scale: Float[Array, " m"]
+    decrement: Float[Array, ""]
+    exact: Bool[Array, ""]
+    flat: Bool[Array, ""]
+    gain: Float[Array, ""]
+    last_step: Float[Array, " m"]
+    curvature_ratio: Float[Array, ""]
+
+    # Never changes
+    tolerance: Float[Array, ""]
+
+
+class Newton(eqx.Module):
+    """Newton's method in a trust region (Nocedal and Wright 2006, chapter 4).
+
+    The region is an ellipsoid in units of the square roots of the largest curvatures met (Moré 1978), so that no
+    change of the units of a parameter changes the path. Indefinite and singular curvature are handled by the
+    subproblem. Where a term is a noise model around a nonlinear predictor, the climb starts on its Gauss-Newton
+    curvature (so it is Levenberg-Marquardt) and takes the exact curvature once the gain still to be had is below
+    ``switch``: far away the exact one leads astray, close by it converges quadratically.
+
+    It ends when the log-density still to be gained, half the squared Newton decrement, is below the tolerance.
+
+    Arguments: ``switch``, in units of log-density; infinity is Newton from the start, zero is Levenberg-Marquardt
+    to the end. ``radius``, the first radius as a multiple of the scaled start, where there is a nonlinear predictor.
+    """
+
+    switch: float = 1e-2
+    radius: float = 0.1
+    order = 2
+
+    def init(self, z: Float[Array, " m"], tolerance) -> NewtonState:
+        """The state that asks for ``z``."""
+        dtype, m = z.dtype, z.size
+        nothing = jnp.full((), jnp.nan, dtype)
+        nowhere = Evaluation(
+            jnp.full((), -jnp.inf, dtype),
+            jnp.zeros((), dtype),
+            jnp.zeros((), dtype),
+            jnp.zeros(m, dtype),
+            jnp.eye(m, dtype=dtype),
+            jnp.eye(m, dtype=dtype),
+        )
+        return NewtonState(
+            z=z,
+            step=jnp.zeros(m, dtype),
+            predicted=jnp.zeros((), dtype),
+            whole=jnp.zeros((), bool),
+            radius=jnp.full((), -1.0, dtype),
+            steps=jnp.zeros((), int),
+            status=jnp.full((), status.RUNNING),
+            best=z,
+            evaluation=nowhere,
+            scale=jnp.zeros(m, dtype),
+            decrement=jnp.full((), jnp.inf, dtype),
+            exact=jnp.zeros((), bool),
+            flat=jnp.zeros((), bool),
+            gain=nothing,
+            last_step=jnp.zeros(m, dtype),
+            curvature_ratio=jnp.ones((), dtype),
+            tolerance=jnp.asarray(tolerance, dtype),
+        )
+
+    def update(self, state: NewtonState, evaluation: Evaluation) -> NewtonState:
+        """The state after hearing what was found at ``state.z``."""
+        two_curvatures = evaluation.gauss_newton is not None
+        evaluation = dataclasses.replace(evaluation, gauss_newton=evaluation.approximate_curvature)
+        first = state.steps == 0
+        finite = evaluation.is_finite()
+        judged = _judge(state, evaluation, finite, first)
+        moved = _moved(state, evaluation, judged.accept, self._exact_from(state, judged, two_curvatures))
+        radius = _resize(state, judged, finite)
+        radius = jnp.where(first, self._first_radius(moved, two_curvatures), radius)
+        chosen = _choose_step(moved, radius)
+        chosen = self._switch(chosen, two_curvatures)
+        return _conclude(chosen, judged, finite, first)
+
+    def _exact_from(self, state, judged, two_curvatures):
+        """Whether the exact curvature is used from here: not until close by, and not after a try of it failed."""
+        if not two_curvatures:
+            return jnp.ones((), bool)
+        far = judged.rejected & (state.predicted > jnp.maximum(self.switch, 1.0))
+        return (state.exact & ~far) | jnp.isinf(jnp.asarray(self.switch, state.z.dtype))
+
+    def _switch(self, state, two_curvatures):
+        """Take the step again with the exact curvature once the Gauss-Newton one sees little left to gain."""
+        if not two_curvatures:
+            return state
+        near = ~state.exact & state.whole & (state.predicted < self.switch)
+        exact = dataclasses.replace(state, exact=jnp.ones((), bool))
+        return jax.lax.cond(near, lambda: _choose_step(exact, exact.radius), lambda: state)
+
+    def _first_radius(self, state, two_curvatures):
+        if not two_curvatures:
+            return jnp.full((), jnp.inf, state.z.dtype)
+        return self.radius * jnp.maximum(jnp.linalg.norm(state.scale * state.best), 1e-2)
+
+
+class _Judgement(eqx.Module):
+    """What became of the step that was tried."""
+
+    accept: Bool[Array, ""]
+    rejected: Bool[Array, ""]
+    at_rounding: Bool[Array, ""]
+    ratio: Float[Array, ""]
+    gain: Float[Array, ""]
+
+
+def _judge(state, evaluation, finite, first):
+    """Accept a step that gains enough; where values are below their rounding error, one that lowers the gradient."""
+    eps = jnp.finfo(state.z.dtype).eps
+    noise = 8.0 * eps * jnp.maximum(evaluation.magnitude, state.evaluation.magnitude)
+    gain = evaluation.value - state.evaluation.value
+    ratio = jnp.where(finite, gain / jnp.where(state.predicted > 0, state.predicted, 1.0), -1.0)
+    at_rounding = ~first & finite & (state.predicted <= noise) & (jnp.abs(gain) <= 2.0 * noise)
+    before = jnp.linalg.norm(state.evaluation.gradient / _positive(state.scale))
+    after = jnp.linalg.norm(evaluation.gradient / _positive(state.scale))
+    better = jnp.where(at_rounding, after < before, ratio > _ACCEPT)
+    accept = finite & (first | better)
+    return _Judgement(accept, ~accept, at_rounding, jnp.where(at_rounding, 1.0, ratio), gain)
+
+
+def _moved(state, evaluation, accept, exact):
+    """The state with the tried point as its best, where it was accepted."""
+    old, new, step = state.evaluation.curvature, evaluation.curvature, state.step
+    before = jnp.dot(step, old @ step)
+    ratio = jnp.dot(step, new @ step) / jnp.where(before > 0, before, 1.0)
+    diagonal = jnp.abs(jnp.diagonal(evaluation.gauss_newton))
+    moved = dataclasses.replace(
+        state,
+        best=state.z,
+        evaluation=evaluation,
+        scale=jnp.maximum(state.scale, jnp.sqrt(diagonal)),
+        gain=evaluation.value - state.evaluation.value,
+        last_step=step,
+        curvature_ratio=jnp.where(state.whole & (before > 0), ratio, 1.0),
+    )
+    kept = jax.tree.map(lambda a, b: jnp.where(accept, a, b), moved, state)
+    return dataclasses.replace(kept, exact=exact, steps=state.steps + 1)
+
+
+def _resize(state, judged, finite):
+    """The radius after a try (Nocedal and Wright 2006, algorithm 4.1)."""
+    length = jnp.minimum(jnp.linalg.norm(state.scale * state.step), state.radius)
+    shrunk = length * jnp.where(finite, _SHRINK, 0.1)
+    grown = jnp.maximum(state.radius, _GROW * length)
+    return jnp.where(judged.ratio < 0.25, shrunk, jnp.where(judged.ratio > 0.75, grown, state.radius))
+
+
+def _choose_step(state, radius):
+    """The state that asks for the next point of the trust region."""
+    evaluation = state.evaluation
+    curvature = jnp.where(state.exact, evaluation.curvature, evaluation.gauss_newton)
+    noise = jnp.finfo(radius.dtype).eps * jnp.sqrt(1.0 + evaluation.magnitude)
+    step, predicted, whole, flat = trust_region.step(
+        evaluation.gradient, curvature, _positive(state.scale), radius, noise
+    )
+    return dataclasses.replace(
+        state,
+        z=state.best + step,
+        step=step,
+        predicted=predicted,
+        whole=whole,
+        flat=flat,
+        radius=jnp.where(jnp.isinf(radius), jnp.linalg.norm(state.scale * step), radius),
+        decrement=jnp.where(whole, jnp.sqrt(2.0 * jnp.maximum(predicted, 0.0)), jnp.nan),
+    )
+
+
+def _conclude(state, judged, finite, first):
+    """The state with its status: still running, or how it ended."""
+    eps = jnp.finfo(state.z.dtype).eps
+    left = state.predicted
+    done = state.exact & state.whole & (left < state.tolerance)
+    # On a separated direction each whole step has the length of the last and finds 1/e of the curvature.
+    length = jnp.linalg.norm(state.scale * state.last_step)
+    lasting = jnp.linalg.norm(state.scale * state.step) > 0.8 * length
+    fading = state.whole & (state.curvature_ratio < 0.7) & lasting & (length > 0)
+    diverging = fading & (left < eps**0.65) & state.exact
+    # A try below rounding that did not even lower the gradient: nothing more can be seen from here.
+    stalled_at_rounding = judged.at_rounding & judged.rejected & state.whole & state.exact
+    nowhere = jnp.all(state.z == state.best) | (state.radius < jnp.finfo(state.z.dtype).tiny ** 0.5)
+    saddle = ~state.whole & (left < state.tolerance)
+    ended = jnp.select(
+        [first & ~finite, diverging, done, stalled_at_rounding, nowhere & ~finite, nowhere],
+        [
+            status.NON_FINITE_AT_START,
+            status.DIVERGING,
+            jnp.where(state.flat, status.FLAT, status.CONVERGED),
+            status.STALLED_AT_ROUNDING,
+            status.NON_FINITE,
+            jnp.where(saddle, status.SADDLE, status.STALLED),
+        ],
+        status.RUNNING,
+    )
+    return dataclasses.replace(state, status=ended)
+
+
+def _positive(scale):
+    """``scale`` with ones where nothing has curved yet."""
+    return jnp.where(scale > 0, scale, 1.0)

@@ -1,0 +1,92 @@
+"""The trust-region step: the point of a ball at which a quadratic model is highest."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxmle.core import linalg
+
+_SECULAR_STEPS = 30
+_SAFE_PIVOT = 1e-8
+
+
+def step(gradient: Float[Array, " m"], curvature: Float[Array, "m m"], scale: Float[Array, " m"], radius, noise):
+    """The step p, |scale * p| <= radius, that maximises ``gradient . p - p' curvature p / 2``.
+
+    ``noise`` is the rounding error of a scaled gradient; an infinite ``radius`` is for the first step, when nothing
+    is known: the Newton step if there is one, else one as long as the scaled gradient. Any symmetric curvature: positive definite, singular or indefinite. Returns ``(p, predicted, inside, flat)``: the
+    step, the gain the model predicts for it, whether it is the whole Newton step, and whether directions without
+    curvature or gradient were left alone. Nocedal and Wright (2006), section 4.3, by an eigendecomposition where the
+    Cholesky factors do not settle it.
+    """
+    matrix = linalg.unit_diagonal(curvature, scale)
+    slope = gradient / scale
+    factors, pivot = linalg.factor(matrix)
+    newton = linalg.solve_factored(factors, slope)
+    definite = pivot > _SAFE_PIVOT
+    inside = definite & (jnp.linalg.norm(newton) <= radius)
+    whole = (newton, inside, jnp.zeros((), bool))
+    scaled, inside, flat = jax.lax.cond(
+        inside, lambda *_: whole, _by_eigenvalues, matrix, slope, radius, noise
+    )
+    predicted = jnp.dot(slope, scaled) - 0.5 * jnp.dot(scaled, matrix @ scaled)
+    return scaled / scale, predicted, inside, flat
+
+
+def _by_eigenvalues(matrix, slope, radius, noise):
+    tiny = jnp.finfo(matrix.dtype).tiny
+    values, vectors = jnp.linalg.eigh(matrix, symmetrize_input=False)
+    parts = slope @ vectors
+    threshold = linalg.null_threshold(slope.size, matrix.dtype)
+    largest = jnp.maximum(jnp.max(jnp.abs(values)), tiny)
+    # A direction with neither curvature nor gradient beyond rounding has nothing to gain: it is left alone.
+    rounding = 100.0 * (noise + jnp.finfo(matrix.dtype).eps * jnp.linalg.norm(slope))
+    idle = (jnp.abs(values) <= threshold * largest) & (jnp.abs(parts) <= rounding)
+    parts = jnp.where(idle, 0.0, parts)
+    values = jnp.where(idle, largest, values)
+    lowest = jnp.min(values)
+    radius = jnp.where(jnp.isinf(radius) & (lowest <= 0), jnp.linalg.norm(slope), radius)
+    shift, interior = _secular(values, parts, radius, lowest)
+    denominator = values + shift
+    steps = jnp.where(parts == 0.0, 0.0, parts / jnp.where(denominator > 0, denominator, 1.0))
+    # The hard case: no gradient along the lowest direction, which must be taken all the same.
+    missing = jnp.sqrt(jnp.maximum(radius**2 - jnp.sum(steps**2), 0.0))
+    hard = (lowest < 0) & (missing > 0.05 * radius)
+    at = jnp.argmin(values)
+    steps = steps.at[at].add(jnp.where(hard, jnp.where(steps[at] < 0, -missing, missing), 0.0))
+    return vectors @ steps, interior, jnp.any(idle)
+
+
+def _secular(values, parts, radius, lowest):
+    """The shift s >= 0, values + s positive, at which the step has the length of the radius; 0 if the whole step fits.
+
+    Newton's iteration on 1/radius - 1/length (Nocedal and Wright 2006, algorithm 4.3), kept in its bracket.
+    """
+    dtype = values.dtype
+    eps = jnp.finfo(dtype).eps
+
+    def length(shift):
+        denominator = values + shift
+        return jnp.sqrt(jnp.sum((parts / jnp.where(denominator > 0, denominator, eps)) ** 2))
+
+    definite = lowest > 0
+    interior = definite & (length(jnp.zeros((), dtype)) <= radius)
+    floor = jnp.maximum(-lowest, 0.0)
+    low = floor + jnp.where(definite, 0.0, eps * jnp.maximum(jnp.abs(lowest), 1.0))
+    high = floor + jnp.linalg.norm(parts) / radius + eps
+
+    def improve(_, carry):
+        low, high, shift = carry
+        denominator = values + shift
+        share = parts / jnp.where(denominator > 0, denominator, eps)
+        square = jnp.sum(share**2)
+        size = jnp.sqrt(square)
+        too_long = size > radius
+        low, high = jnp.where(too_long, shift, low), jnp.where(too_long, high, shift)
+        bend = jnp.sum(share**2 / jnp.where(denominator > 0, denominator, eps))
+        new = shift + (size - radius) / radius * square / jnp.where(bend > 0, bend, 1.0)
+        middle = jnp.where(high > 1e3 * low, jnp.sqrt(jnp.maximum(low, 1e-20) * high), 0.5 * (low + high))
+        return low, high, jnp.where((new > low) & (new < high), new, middle)
+
+    _, _, shift = jax.lax.fori_loop(0, _SECULAR_STEPS, improve, (low, high, low))
+    return jnp.where(interior, 0.0, shift), interior

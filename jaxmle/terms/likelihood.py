@@ -1,0 +1,246 @@
+"""The likelihood of rows that are independent given params, from a function of params and a block of rows."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmle.core.evaluation import Evaluation, derivatives
+from jaxmle.core.tree import as_array, as_leaf, as_number, is_traced
+from jaxmle.terms import rows as row_tools
+from jaxmle.terms.objective import Term, flatten_point
+
+
+class RowLikelihood(Term):
+    """The sum of a log-likelihood over rows. Made by :func:`likelihood`."""
+
+    function: Callable
+    data: Any
+    weights: Any = None
+    block: int | None = eqx.field(static=True, default=None)
+    is_likelihood = True
+
+    def evaluate(self, lift, point, order):
+        flat, cut = flatten_point(point)
+
+        def evaluate_block(block, weights):
+            def total(flat):
+                values = self._contributions(lift(cut(flat)), block)
+                kept = row_tools.weighted(values, weights)
+                return jnp.sum(kept), jnp.sum(jnp.abs(kept))
+
+            value, gradient, hessian = derivatives(lambda flat: total(flat)[0], flat, order)
+            magnitude = total(flat)[1]
+            curvature = None if hessian is None else -hessian
+            return Evaluation(value, jnp.zeros_like(value), magnitude, gradient, curvature)
+
+        return row_tools.sum_over_blocks(evaluate_block, self.data, self.weights, self.block)
+
+    def contributions(self, params):
+        """The log-likelihood of each row, unweighted, at ``params``."""
+        return self._contributions(params, row_tools.open_shared(self.data))
+
+    def _contributions(self, params, block):
+        n = row_tools.row_leaves(block_shapes(self.data, block))[0][1].shape[0]
+        values = self.function(params, block)
+        shape = jnp.shape(values)
+        if shape != (n,):
+            raise ValueError(_wrong_shape(shape, n))
+        return values
+
+    def nobs(self):
+        if self.weights is None:
+            return jnp.asarray(float(row_tools.count_rows(self.data)))
+        return jnp.sum(self.weights.astype(float))
+
+    def weights_of_rows(self):
+        return self.weights
+
+    def check(self, params):
+        n = row_tools.count_rows(self.data)
+        row_tools.check_weights_shape(self.weights, n, "the likelihood")
+        if n > 1 and not is_traced((self.data, self.function)):
+            _check_row_wise(self, params, n)
+
+    def explain(self, params):
+        sentences = row_tools.explain_rows(self.data, "data")
+        if not sentences and not is_traced((self.data, params)):
+            sentences = bad_rows(self.contributions(params))
+        return sentences
+
+
+class WholeLikelihood(Term):
+    """A log-likelihood that must see all its data at once. Made by ``likelihood(..., rows=False)``."""
+
+    function: Callable
+    data: Any
+    observations: Any
+    is_likelihood = True
+
+    def evaluate(self, lift, point, order):
+        flat, cut = flatten_point(point)
+        value, gradient, hessian = derivatives(lambda flat: self._total(lift(cut(flat))), flat, order)
+        curvature = None if hessian is None else -hessian
+        return Evaluation(value, jnp.zeros_like(value), jnp.abs(value), gradient, curvature)
+
+    def contributions(self, params):
+        """The log-likelihood as the function gives it: a scalar, or its per-step contributions."""
+        return self.function(params, row_tools.open_shared(self.data))
+
+    def _total(self, params):
+        values = self.contributions(params)
+        if jnp.ndim(values) > 1:
+            raise ValueError(
+                f"with rows=False the log-likelihood returns a number or a vector of per-step contributions; it "
+                f"returned an array of shape {jnp.shape(values)}: sum it"
+            )
+        return jnp.sum(values)
+
+    def nobs(self):
+        return jnp.asarray(self.observations, float)
+
+    def weights_of_rows(self):
+        return None
+
+    def check(self, params):
+        for _, leaf in row_tools.row_leaves(self.data):
+            if jnp.size(leaf) == 0:
+                raise ValueError("data is empty, so nothing can be estimated; check how it was filtered")
+
+    def explain(self, params):
+        sentences = row_tools.explain_rows(self.data, "data")
+        if not sentences and not is_traced((self.data, params)):
+            values = self.contributions(params)
+            sentences = bad_rows(values) if jnp.ndim(values) == 1 else []
+        return sentences
+
+
+def likelihood(
+    function: Callable,
+    data,
+    weights=None,
+    *,
+    rows: bool = True,
+    nobs=None,
+    block: int | None = None,
+) -> Term:
+    r"""A likelihood: the sum over rows of ``weights * function(params, data)``.
+
+    Arguments:
+        function: ``function(params, block_of_rows)`` gives one number for each row, shape ``(n,)``: its
+            log-likelihood, constants included. Rows are independent given params.
+        data: a tree of arrays with the same leading length n; what all rows share is wrapped in :func:`shared`.
+        weights: case weights, shape ``(n,)``: weight 2 equals the row twice. None is one each.
+        rows: False where the function must see all data at once (time series, Gaussian processes): it then returns
+            a scalar or per-step contributions, and no row weights exist.
+        nobs: how many observations there are, with ``rows=False``; by default the leading length of the data.
+        block: how many rows are evaluated at once; by default what suits the backend.
+
+    Returns a term: callable on params, to be added to others and given to ``jm.fit``.
+
+    Errors: ``TypeError`` where data are not numbers or ``rows=False`` comes with weights. What else can be wrong
+    (different lengths, no rows, a function that is not row-wise or returns another shape) is said by ``jm.fit``.
+
+    Example: a coin that fell heads in 7 of 10 throws.
+
+    >>> import jax.numpy as jnp
+    >>> def coin(params, y):
+    ...     return jnp.where(y == 1, jnp.log(params["p"]), jnp.log1p(-params["p"]))
+    >>> term = likelihood(coin, jnp.array([1.0] * 7 + [0.0] * 3))
+    >>> round(float(term({"p": 0.7})), 4)
+    -6.1086
+
+    Source: Fisher (1922), "On the mathematical foundations of theoretical statistics", section 6.
+    """
+    data = row_tools.as_rows(data)
+    if rows:
+        weights = None if weights is None else as_array(weights, "weights")
+        return RowLikelihood(as_leaf(function), data, weights, block)
+    if weights is not None:
+        raise TypeError(
+            "rows=False takes no weights, since the function is not cut into rows: weight inside the function"
+        )
+    if nobs is None:
+        leaves = [leaf for _, leaf in row_tools.row_leaves(data) if jnp.ndim(leaf) > 0]
+        nobs = leaves[0].shape[0] if leaves else 1
+    return WholeLikelihood(as_leaf(function), data, as_number(nobs))
+
+
+def block_shapes(data, block):
+    """``block`` with shared leaves marked as in ``data``, so that its row leaves can be told."""
+    return jax.tree.map(
+        lambda leaf, part: row_tools.Shared(part) if row_tools.is_shared(leaf) else part,
+        data,
+        block,
+        is_leaf=row_tools.is_shared,
+    )
+
+
+def bad_rows(values) -> list[str]:
+    """A sentence naming the rows whose log-likelihood is not finite."""
+    bad = np.flatnonzero(~np.isfinite(np.asarray(values)))
+    if not bad.size:
+        return []
+    some = ", ".join(map(str, bad[:8])) + (", ..." if bad.size > 8 else "")
+    value = float(np.asarray(values)[bad[0]])
+    return [
+        f"the log-likelihood is not finite ({value}) in {bad.size} row{'s' * (bad.size > 1)}: {some} (counted from "
+        "zero); the parameters put these rows outside the support of the model"
+    ]
+
+
+def _wrong_shape(shape, n) -> str:
+    hint = ""
+    if shape == ():
+        hint = ": do not sum inside it, or say rows=False if it cannot be split into rows"
+    elif shape and shape[0] == n:
+        hint = ": a column of shape (n, 1) is made flat with [:, 0]; several numbers a row are summed over the row"
+    return (
+        f"the log-likelihood must return one number for each of its {n} rows, shape ({n},); it returned shape "
+        f"{shape}{hint}"
+    )
+
+
+_ROW_WISE: set = set()
+
+
+def _check_row_wise(term: RowLikelihood, params, n: int) -> None:
+    """Once per function and shapes: the rows of a part must not depend on the rest."""
+    leaves = jax.tree.leaves(term.data)
+    key = (term.function, tuple((leaf.shape, leaf.dtype) for leaf in leaves), jax.tree.structure(params))
+    try:
+        if key in _ROW_WISE:
+            return
+    except TypeError:  # a module with arrays is not hashable: check it each time
+        key = None
+    if is_traced(params):
+        return
+    part = max(1, min(n // 2, 64))
+    whole = dataclasses.replace(term, weights=None)
+    first = jax.tree.map(
+        lambda leaf: leaf if row_tools.is_shared(leaf) else leaf[:part], term.data, is_leaf=row_tools.is_shared
+    )
+    alone = dataclasses.replace(whole, data=first)
+    together, apart = _both(whole, alone, params)
+    together, apart = np.asarray(together)[:part], np.asarray(apart)
+    slack = 1e3 * np.finfo(apart.dtype).eps * (1.0 + np.abs(apart))
+    with np.errstate(invalid="ignore"):
+        same = (np.abs(together - apart) <= slack) | (~np.isfinite(together) & ~np.isfinite(apart))
+    if not same.all():
+        row = int(np.flatnonzero(~same)[0])
+        raise ValueError(
+            f"the log-likelihood is not row-wise: row {row} is worth {together[row]:.6g} among all {n} rows and "
+            f"{apart[row]:.6g} among the first {part}. A function that looks across rows (centres the data, sums, "
+            "cumulates) must be given rows=False, or its across-row numbers computed first and passed with jm.shared"
+        )
+    if key is not None:
+        _ROW_WISE.add(key)
+
+
+@jax.jit
+def _both(whole, alone, params):
+    return whole.contributions(params), alone.contributions(params)

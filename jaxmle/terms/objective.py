@@ -1,0 +1,148 @@
+"""Terms and their sum, the objective: what is maximised."""
+
+import abc
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from jaxmle.core.evaluation import Evaluation
+from jaxmle.core.tree import as_number, is_traced
+
+
+class Term(eqx.Module):
+    """An additive piece of a log-posterior: ``term(params)`` is its log-density, a scalar.
+
+    Terms add (``a + b``) and can be multiplied by a positive number; both give an :class:`Objective`.
+    """
+
+    is_likelihood: eqx.AbstractClassVar[bool]
+
+    @abc.abstractmethod
+    def evaluate(self, lift: Callable, point: tuple, order: int) -> Evaluation:
+        """The evaluation at ``params = lift(point)``, with derivatives to ``order`` in the flattened point."""
+
+    @abc.abstractmethod
+    def nobs(self):
+        """How many observations it speaks for: the sum of the case weights; zero for a prior."""
+
+    @abc.abstractmethod
+    def check(self, params) -> None:
+        """Raise where the structure of the term cannot be right, with the start ``params``. Never traced."""
+
+    @abc.abstractmethod
+    def weights_of_rows(self):
+        """The case weights, None where there are none."""
+
+    @abc.abstractmethod
+    def explain(self, params) -> list[str]:
+        """What in the data may have made a fit fail at concrete ``params``, in sentences. Never traced."""
+
+    def __call__(self, params):
+        lift, point = whole_tree(params)
+        return self.evaluate(lift, point, 0).value
+
+    def __add__(self, other):
+        return NotImplemented if not isinstance(other, Term) else as_objective(self).joined(as_objective(other))
+
+    def __radd__(self, other):
+        return self if isinstance(other, int) and other == 0 else NotImplemented  # so that sum([...]) works
+
+    def __mul__(self, factor):
+        return as_objective(self).scaled(factor)
+
+    def __rmul__(self, factor):
+        return as_objective(self).scaled(factor)
+
+
+class Objective(Term):
+    """A sum of terms, each with a positive factor (None is one). ``Objective()`` is the flat prior."""
+
+    terms: tuple[Term, ...] = ()
+    factors: tuple[Any, ...] = ()
+    is_likelihood = False
+
+    def evaluate(self, lift, point, order):
+        total = nothing(point, order)
+        for term, factor in zip(self.terms, self.factors, strict=True):
+            piece = term.evaluate(lift, point, order)
+            total = total + (piece if factor is None else jnp.asarray(factor, piece.value.dtype) * piece)
+        return total
+
+    def joined(self, other: "Objective") -> "Objective":
+        """The sum of two objectives."""
+        return Objective(self.terms + other.terms, self.factors + other.factors)
+
+    def scaled(self, factor) -> "Objective":
+        """The objective times a positive number. Raises ``ValueError`` where a concrete one is not."""
+        if not is_traced(factor) and not (jnp.ndim(factor) == 0 and 0 < float(factor) < float("inf")):
+            raise ValueError(
+                f"an objective can be multiplied by a positive number, not by {factor!r}: a negative one would turn "
+                "its maximum into a minimum, and zero would drop it (leave the term out instead)"
+            )
+        factor = as_number(factor)
+        return Objective(self.terms, tuple(factor if f is None else f * factor for f in self.factors))
+
+    def nobs(self):
+        """The observations of all likelihood terms together."""
+        return sum((term.nobs() for term in self.terms), jnp.zeros(()))
+
+    def check(self, params):
+        for term in self.terms:
+            term.check(params)
+
+    def weights_of_rows(self):
+        return None
+
+    def explain(self, params):
+        return [sentence for term in self.terms for sentence in term.explain(params)]
+
+
+def as_objective(term: Term) -> Objective:
+    """``term`` as a sum of terms."""
+    if isinstance(term, Objective):
+        return term
+    return Objective((term,), (None,))
+
+
+def nothing(point: tuple, order: int) -> Evaluation:
+    """The evaluation of an empty sum: zeros."""
+    dtype = jnp.result_type(*point) if point else jnp.result_type(float)
+    size = sum(leaf.size for leaf in point)
+    zero = jnp.zeros((), dtype)
+    gradient = jnp.zeros(size, dtype) if order > 0 else None
+    curvature = jnp.zeros((size, size), dtype) if order > 1 else None
+    return Evaluation(zero, zero, zero, gradient, curvature)
+
+
+def flatten_point(point: tuple):
+    """The flat vector of ``point``, and the function that cuts such a vector into a point again."""
+    leaves = [jnp.shape(leaf) for leaf in point]
+    sizes = [leaf.size for leaf in point]
+
+    def cut(flat):
+        parts, at = [], 0
+        for shape, size in zip(leaves, sizes, strict=True):
+            parts.append(flat[at : at + size].reshape(shape))
+            at += size
+        return tuple(parts)
+
+    dtype = jnp.result_type(*point) if point else jnp.result_type(float)
+    flat = jnp.concatenate([leaf.ravel() for leaf in point]) if point else jnp.zeros(0, dtype)
+    return flat, cut
+
+
+def whole_tree(params):
+    """``params`` as a lift and a point, for evaluating where nothing is held fixed."""
+    leaves, treedef = jax.tree_util.tree_flatten(params)
+    free = [eqx.is_array_like(leaf) for leaf in leaves]
+    point = tuple(jnp.asarray(leaf) for leaf, is_free in zip(leaves, free, strict=True) if is_free)
+
+    def lift(point):
+        values = iter(point)
+        merged = [next(values) if is_free else leaf for leaf, is_free in zip(leaves, free, strict=True)]
+        return jax.tree_util.tree_unflatten(treedef, merged)
+
+    return lift, point

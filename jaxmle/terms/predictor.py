@@ -1,0 +1,188 @@
+"""A predictor seen from the point: what it depends on, its slopes row by row, and the pull-back of a noise model.
+
+``eta``, the parameters of a density for one row, is a tuple of parts, each flattened to k_j numbers.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmle.core.dependence import dependence
+from jaxmle.core.evaluation import derivatives
+from jaxmle.terms import rows as row_tools
+from jaxmle.terms.objective import flatten_point
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One part of eta: how many numbers it is, the leaves of the point it depends on, and their coordinates."""
+
+    size: int
+    leaves: tuple[int, ...]
+    coordinates: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictor:
+    """``function(point, row) -> eta`` at one ``point``. ``bent``: some slope of eta changes with the point, so that
+    the Gauss-Newton curvature is not all there is."""
+
+    function: Callable
+    point: tuple
+    x: Any
+    parts: tuple[Part, ...]
+    bent: bool
+
+    @classmethod
+    def of(cls, function: Callable, point: tuple, x) -> "Predictor":
+        """Read off the jaxpr which part depends on which leaf, and whether linearly."""
+        shapes = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in point)
+        row = jax.tree.map(
+            lambda leaf: leaf.value if row_tools.is_shared(leaf) else _shape_of_a_row(leaf),
+            x,
+            is_leaf=row_tools.is_shared,
+        )
+        count = len(shapes)
+
+        def eta(*point_and_row):
+            return _flat_parts(function(point_and_row[:count], point_and_row[count]))
+
+        def slopes(*point_and_row):
+            return jax.jacrev(eta, argnums=tuple(range(count)))(*point_and_row)
+
+        sizes = [part.size for part in jax.eval_shape(eta, *shapes, row)]
+        used = [{i for i in inputs if i < count} for inputs in dependence(eta, *shapes, row)]
+        bent = any(min(inputs, default=count) < count for inputs in dependence(slopes, *shapes, row))
+        starts = np.cumsum([0] + [math.prod(shape.shape) for shape in shapes])
+        parts = tuple(
+            Part(size, tuple(sorted(leaves)), _join([np.arange(starts[i], starts[i + 1]) for i in sorted(leaves)]))
+            for size, leaves in zip(sizes, used, strict=True)
+        )
+        return cls(function, point, x, parts, bent)
+
+    def __call__(self, rows) -> tuple:
+        """eta for each of ``rows``, as the user's tuple, with a leading row axis."""
+        return over_rows(lambda row: self.function(self.point, row), self.x)(rows)
+
+    def pull_back(self, rows, slopes, bends):
+        """Gradient, Gauss-Newton curvature and the part of the curvature it lacks (None if nothing) in the flat point.
+
+        ``slopes`` (n, k) and ``bends`` (n, k, k) are the weighted first and second derivatives of the log-density in
+        eta, None where they are not asked for.
+        """
+        if slopes is None:
+            return None, None, None
+        jacobians = [self.jacobian(j, rows) for j in range(len(self.parts))]
+        gradient = self._gradient(slopes, jacobians)
+        if bends is None:
+            return gradient, None, None
+        return gradient, self._gauss_newton(-bends, jacobians), self._curved(rows, slopes) if self.bent else None
+
+    @property
+    def size(self) -> int:
+        return sum(leaf.size for leaf in self.point)
+
+    def jacobian(self, j, rows):
+        """The derivative of part j, (n, k_j, d_j), in the coordinates that it depends on."""
+        leaves = self.parts[j].leaves
+        if not leaves:
+            return None
+
+        def part(chosen, row):
+            point = list(self.point)
+            for i, leaf in zip(leaves, chosen, strict=True):
+                point[i] = leaf
+            return _flat_parts(self.function(tuple(point), row))[j]
+
+        def jacobian(row):
+            pieces = jax.jacrev(part)(tuple(self.point[i] for i in leaves), row)
+            return jnp.concatenate([piece.reshape(piece.shape[0], -1) for piece in pieces], axis=1)
+
+        return over_rows(jacobian, self.x)(rows)
+
+    def _gradient(self, slopes, jacobians):
+        gradient = jnp.zeros(self.size, slopes.dtype)
+        for part, jacobian, at in zip(self.parts, jacobians, self._offsets(), strict=True):
+            if jacobian is not None:
+                n, k, d = jacobian.shape
+                here = slopes[:, at : at + k].reshape(n * k) @ jacobian.reshape(n * k, d)
+                gradient = gradient.at[part.coordinates].add(here)
+        return gradient
+
+    def _gauss_newton(self, weights, jacobians):
+        """The sum over rows of J' W J, block by block of the parts of eta."""
+        total = jnp.zeros((self.size, self.size), weights.dtype)
+        for part, jacobian, at in zip(self.parts, jacobians, self._offsets(), strict=True):
+            for other, beside, there in zip(self.parts, jacobians, self._offsets(), strict=True):
+                if jacobian is None or beside is None or there < at:
+                    continue
+                n, k, d = jacobian.shape
+                block = weights[:, at : at + k, there : there + beside.shape[1]]
+                right = block * beside if beside.shape[1] == 1 else block @ beside
+                product = jacobian.reshape(n * k, d).T @ right.reshape(n * k, -1)
+                total = total.at[np.ix_(part.coordinates, other.coordinates)].add(product)
+                if there > at:
+                    total = total.at[np.ix_(other.coordinates, part.coordinates)].add(product.T)
+        return total
+
+    def _offsets(self) -> list[int]:
+        """Where each part begins in the flat eta."""
+        return [int(at) for at in np.cumsum([0, *(part.size for part in self.parts[:-1])])]
+
+    def _curved(self, rows, slopes):
+        """The sum over rows and parts of slope times the second derivative of eta."""
+        flat, cut = flatten_point(self.point)
+
+        def pulled(flat):
+            eta = over_rows(lambda row: jnp.concatenate(_flat_parts(self.function(cut(flat), row))), self.x)(rows)
+            return jnp.sum(slopes * eta)
+
+        return derivatives(pulled, flat, 2)[2]
+
+
+def over_rows(function: Callable, x) -> Callable:
+    """``function`` of one row, mapped over rows shaped like those of ``x``; shared leaves are kept whole."""
+    axes = jax.tree.map(lambda leaf: None if row_tools.is_shared(leaf) else 0, x, is_leaf=row_tools.is_shared)
+    return jax.vmap(function, in_axes=(axes,))
+
+
+def noise_derivatives(log_density: Callable, eta: tuple, y, order: int):
+    """Value (n,), first (n, k) and second (n, k, k) derivatives of a log-density in its parameters, row by row.
+
+    ``eta`` is the tuple of parameters with a leading row axis; what ``order`` does not ask for is None.
+    """
+    parts, treedef = jax.tree_util.tree_flatten(eta)
+    shapes = [part.shape[1:] for part in parts]
+    ends = [int(end) for end in np.cumsum([math.prod(shape) for shape in shapes])]
+    flat = jnp.concatenate([part.reshape(part.shape[0], -1) for part in parts], axis=1)
+
+    def one(eta, y):
+        cut = [
+            eta[end - math.prod(shape) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)
+        ]
+        value = log_density(y, *jax.tree_util.tree_unflatten(treedef, cut))
+        if jnp.ndim(value):
+            raise ValueError(
+                f"the log-density of one row must be a number; it has shape {jnp.shape(value)} for a response of "
+                f"shape {jnp.shape(y)}: a column of shape (n, 1) is made flat with y[:, 0]"
+            )
+        return value
+
+    return jax.vmap(lambda eta, y: derivatives(lambda eta: one(eta, y), eta, order))(flat, y)
+
+
+def _flat_parts(eta: tuple) -> list:
+    return [jnp.ravel(part) for part in jax.tree_util.tree_leaves(eta)]
+
+
+def _shape_of_a_row(leaf):
+    return jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype)
+
+
+def _join(pieces) -> np.ndarray:
+    return np.concatenate(pieces) if pieces else np.zeros(0, int)

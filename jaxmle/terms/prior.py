@@ -1,0 +1,63 @@
+"""A log-prior: a log-density of params alone."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+
+from jaxmle.core.evaluation import Evaluation, derivatives
+from jaxmle.core.tree import as_leaf
+from jaxmle.terms.objective import Term, flatten_point
+
+
+class LogPrior(Term):
+    """A log-prior from a function of params. Made by :func:`log_prior`."""
+
+    function: Callable
+    is_likelihood = False
+
+    def log_density(self, params):
+        """The log-density at ``params``, a scalar."""
+        value = self.function(params)
+        if jnp.ndim(value) != 0:
+            raise ValueError(
+                f"a log-prior returns one number; it returned an array of shape {jnp.shape(value)}: sum it with jnp.sum"
+            )
+        return value
+
+    def evaluate(self, lift, point, order):
+        flat, cut = flatten_point(point)
+        value, gradient, hessian = derivatives(lambda flat: self.log_density(lift(cut(flat))), flat, order)
+        value = jnp.asarray(value, flat.dtype)
+        curvature = None if hessian is None else -hessian
+        return Evaluation(jnp.zeros_like(value), value, jnp.abs(value), gradient, curvature)
+
+    def nobs(self):
+        return jnp.zeros(())
+
+    def check(self, params):
+        pass
+
+    def weights_of_rows(self):
+        return None
+
+    def explain(self, params):
+        value = self.log_density(params)
+        return [] if jnp.isfinite(value) else [f"the log-prior is {float(value)} there"]
+
+
+def log_prior(function: Callable) -> Term:
+    """A log-prior: ``function(params)`` gives its log-density, a scalar, in the parameters as the user wrote them.
+
+    The mode it leads to is that of the density in these parameters: no Jacobian of a constraint is added (ask
+    ``jm.fit`` for it with ``jacobian=True``).
+
+    Errors: ``ValueError`` from ``jm.fit`` where the function returns an array.
+
+    >>> import jax.numpy as jnp
+    >>> term = log_prior(lambda params: -0.5 * jnp.sum(params["beta"] ** 2))
+    >>> float(term({"beta": jnp.ones(2)}))
+    -1.0
+
+    Source: Jeffreys (1961), "Theory of Probability", section 4.0.
+    """
+    return LogPrior(as_leaf(function))

@@ -1,0 +1,65 @@
+"""A problem: an objective and a start to climb from."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+
+from jaxmle.terms.objective import Objective, Term, as_objective
+
+
+class Problem(eqx.Module):
+    """What a ready-made model returns: an objective with its start. ``problem + prior`` is a problem.
+
+    ``name`` heads its tables. ``limit(objective, params) -> bool`` says, inside the graph, that an estimate sits at a
+    limit where the likelihood is unbounded (a scale that is rounding error); ``remarks(params, nobs) -> list`` gives
+    sentences for the foot of its tables.
+    """
+
+    objective: Objective
+    start: Any
+    name: str = eqx.field(static=True, default="Likelihood")
+    limit: Callable | None = eqx.field(static=True, default=None)
+    remarks: Callable | None = eqx.field(static=True, default=None)
+
+    def __call__(self, params):
+        """The log-posterior at ``params``."""
+        return self.objective(params)
+
+    def _with(self, objective):
+        return Problem(objective, self.start, self.name, self.limit, self.remarks)
+
+    def __add__(self, other):
+        if isinstance(other, Problem):
+            raise TypeError(
+                "two problems have two starts and cannot be added; add their objectives (a.objective + b.objective) "
+                "and give jm.fit one start"
+            )
+        return self._with(self.objective + other) if isinstance(other, Term) else NotImplemented
+
+    def __radd__(self, other):
+        return self._with(other + self.objective) if isinstance(other, Term) else NotImplemented
+
+    def __mul__(self, factor):
+        return self._with(self.objective.scaled(factor))
+
+    __rmul__ = __mul__
+
+
+def as_problem(objective, start=None) -> Problem:
+    """``objective`` (a term, a sum or a problem) with ``start`` as a problem.
+
+    Raises ``TypeError`` where there is no start, or the objective is something else.
+    """
+    if isinstance(objective, Problem):
+        if start is None:
+            return objective
+        return Problem(objective.objective, start, objective.name, objective.limit, objective.remarks)
+    if not isinstance(objective, Term):
+        what = type(objective).__name__
+        hint = "wrap a function of params and data with jm.likelihood(function, data)" if callable(objective) else ""
+        raise TypeError(
+            f"jaxmle fits terms, their sums and problems, not a {what}; "
+            + (hint or "make a term with jm.likelihood, jm.regression or jm.log_prior, or use one of jm.models")
+        )
+    return Problem(as_objective(objective), start)

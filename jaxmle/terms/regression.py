@@ -1,0 +1,165 @@
+r"""A noise model around a prediction: row i has parameters eta_i = predictor(params, x_i) and log-density
+logpdf(y_i, *eta_i).
+
+With J_i the derivative of eta_i, g_i and -W_i the first and second derivatives of the log-density in eta, the
+curvature is the sum of J_i' W_i J_i less the sum of g_ik times the second derivative of eta_ik. The first sum is the
+Gauss-Newton curvature; for a linear predictor it is all there is (McCullagh and Nelder 1989, section 2.5; Nocedal
+and Wright 2006, section 10.2).
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmle.core.evaluation import Evaluation
+from jaxmle.core.tree import as_array, as_leaf, is_traced
+from jaxmle.terms import rows as row_tools
+from jaxmle.terms.likelihood import bad_rows
+from jaxmle.terms.objective import Term
+from jaxmle.terms.predictor import Predictor, noise_derivatives, over_rows
+
+
+class Regression(Term):
+    """The log-likelihood of a noise model around a prediction. Made by :func:`regression`."""
+
+    density: Any = eqx.field(static=True)
+    predictor: Callable
+    x: Any
+    y: Any
+    weights: Any = None
+    block: int | None = eqx.field(static=True, default=None)
+    is_likelihood = True
+
+    @property
+    def log_density(self) -> Callable:
+        """The log-density of one response given its parameters."""
+        return log_density(self.density)
+
+    def evaluate(self, lift, point, order):
+        predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
+
+        def evaluate_block(block, weights):
+            eta = predictor(block["x"])
+            values, slopes, bends = noise_derivatives(self.log_density, eta, block["y"], order)
+            kept = row_tools.weighted(values, weights)
+            value, magnitude = jnp.sum(kept), jnp.sum(jnp.abs(kept))
+            gradient, gauss_newton, curved = predictor.pull_back(
+                block["x"], row_tools.weighted(slopes, weights), row_tools.weighted(bends, weights)
+            )
+            exact = gauss_newton if curved is None else gauss_newton - curved
+            approximate = None if curved is None else gauss_newton
+            return Evaluation(value, jnp.zeros_like(value), magnitude, gradient, exact, approximate)
+
+        return row_tools.sum_over_blocks(evaluate_block, {"x": self.x, "y": self.y}, self.weights, self.block)
+
+    def predictions(self, params):
+        """The parameters of the density for each row, a tuple of arrays with a leading row axis."""
+        return over_rows(lambda x: self.predict(params, x), self.x)(row_tools.open_shared(self.x))
+
+    def predict(self, params, x):
+        """The parameters of the density for one row ``x``."""
+        eta = self.predictor(params, x)
+        if not isinstance(eta, tuple):
+            raise TypeError(
+                "a predictor returns a tuple of the density's parameters, one row's; it returned "
+                f"{type(eta).__name__}: write (eta,) with a comma"
+            )
+        return eta
+
+    def contributions(self, params):
+        """The log-likelihood of each row, unweighted, at ``params``."""
+        return jax.vmap(lambda y, eta: self.log_density(y, *eta))(
+            row_tools.open_shared(self.y), self.predictions(params)
+        )
+
+    def nobs(self):
+        if self.weights is None:
+            return jnp.asarray(float(row_tools.count_rows({"x": self.x, "y": self.y})))
+        return jnp.sum(self.weights.astype(float))
+
+    def weights_of_rows(self):
+        return self.weights
+
+    def check(self, params):
+        n = row_tools.count_rows({"x": self.x, "y": self.y})
+        row_tools.check_weights_shape(self.weights, n, "the regression")
+
+    def explain(self, params):
+        sentences = row_tools.explain_rows(self.x, "x") + row_tools.explain_rows(self.y, "y")
+        if sentences or is_traced((self.x, self.y, params)):
+            return sentences
+        return self._explain_support(params) or bad_rows(self.contributions(params))
+
+    def _explain_support(self, params):
+        support = getattr(self.density, "support", None)
+        if support is None:
+            return []
+        inside = jax.vmap(lambda y, eta: support(y, *eta))(self.y, self.predictions(params))
+        bad = np.flatnonzero(~np.asarray(inside).reshape(inside.shape[0], -1).all(axis=1))
+        if not bad.size:
+            return []
+        some = ", ".join(map(str, bad[:8])) + (", ..." if bad.size > 8 else "")
+        value = np.asarray(jax.tree.leaves(self.y)[0])[bad[0]]
+        name = self.density.__name__.rsplit(".", 1)[-1]
+        return [
+            f"y is {value} at row {bad[0]}, which {name} cannot produce: it must be {self.density.SUPPORT} "
+            f"({bad.size} such row{'s' * (bad.size > 1)}, counted from zero: {some}); correct or drop these rows, or "
+            "use another density"
+        ]
+
+
+def regression(
+    density: ModuleType | Callable,
+    predictor: Callable,
+    x,
+    y,
+    weights=None,
+    *,
+    block: int | None = None,
+) -> Term:
+    """The log-likelihood of responses ``y`` under a ``density`` whose parameters ``predictor`` gives for each row.
+
+    Arguments:
+        density: a module of :mod:`jaxmle.densities` (``jm.densities.normal``), or a bare log-density ``f(y, *eta)``.
+        predictor: ``predictor(params, x_i)`` takes *one* row and returns a tuple of the density's parameters.
+        x: a tree of arrays with a leading row axis; what all rows share is wrapped in ``jm.shared``.
+        y: the responses, an array with a leading row axis. Integers and booleans are fine.
+        weights: case weights, shape ``(n,)``: weight 2 equals the row twice.
+        block: how many rows are evaluated at once; by default what suits the backend.
+
+    Returns a term with factored curvature: exact where the predictor is linear in params, and for any predictor with
+    the Gauss-Newton part apart, which Levenberg-Marquardt climbs on.
+
+    Errors: ``TypeError`` where data are not numbers; from ``jm.fit``: different numbers of rows, no rows, a predictor
+    that does not return a tuple.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxmle import densities
+    >>> x, y = jnp.array([[1.0, 0.0], [1.0, 1.0]]), jnp.array([0, 1])
+    >>> term = regression(densities.bernoulli, lambda p, x_i: (x_i @ p["beta"],), x, y)
+    >>> round(float(term({"beta": jnp.zeros(2)})), 4)
+    -1.3863
+
+    Source: McCullagh and Nelder (1989), "Generalized Linear Models", chapter 2.
+    """
+    x, y = row_tools.as_rows(x, "x"), row_tools.as_rows(y, "y")
+    weights = None if weights is None else as_array(weights, "weights")
+    if not isinstance(density, ModuleType) and not callable(density):
+        raise TypeError(
+            f"density must be a module such as jm.densities.normal or a log-density function, not a "
+            f"{type(density).__name__}"
+        )
+    return Regression(density, as_leaf(predictor), x, y, weights, block)
+
+
+def log_density(density) -> Callable:
+    """The log-density function of a density module, or the function itself."""
+    for name in ("logpdf", "logpmf"):
+        if hasattr(density, name):
+            return getattr(density, name)
+    return density

@@ -1,0 +1,182 @@
+"""Rows: data whose leaves share a leading axis, and sums over blocks of them.
+
+Derivatives are taken *inside* a block and the evaluations added; nothing is ever differentiated through the sum. A
+block is sized so that it stays in a core's cache on a CPU; on an accelerator blocks are large.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmle.core.evaluation import Evaluation
+from jaxmle.core.tree import as_array, is_traced, named_leaves
+
+CPU_BLOCK_NUMBERS = 2**18
+ACCELERATOR_BLOCK_NUMBERS = 2**26
+
+
+class Shared(eqx.Module):
+    """Data that all rows share."""
+
+    value: Any
+
+
+def shared(value) -> Shared:
+    """Mark a leaf of the data as shared by all rows: it has no leading axis and is not cut into blocks.
+
+    >>> data = {"y": [1.0, 2.0], "knots": shared([0.0, 0.5, 1.0])}
+    """
+    return Shared(value)
+
+
+def is_shared(leaf) -> bool:
+    return isinstance(leaf, Shared)
+
+
+def as_rows(data, what: str = "data"):
+    """``data`` with every leaf an array, lists of numbers included. Raises ``TypeError`` where one is not numbers."""
+
+    def convert(path_leaf):
+        name, leaf = path_leaf
+        label = f"{what} leaf {name!r}" if name else what
+        if is_shared(leaf):
+            return Shared(jax.tree.map(lambda x: as_array(x, label), leaf.value))
+        return as_array(leaf, label)
+
+    leaves, treedef = jax.tree_util.tree_flatten(data, _is_row_leaf)
+    names = [name for name, _ in named_leaves(data, _is_row_leaf)]
+    return jax.tree_util.tree_unflatten(treedef, [convert(pair) for pair in zip(names, leaves, strict=True)])
+
+
+def _is_row_leaf(leaf) -> bool:
+    """Shared data, and lists that hold numbers only (so that ``[0, 1, 1]`` is a column)."""
+    flat = isinstance(leaf, list) and bool(leaf) and not any(_holds_arrays(item) for item in leaf)
+    return is_shared(leaf) or flat
+
+
+def _holds_arrays(item) -> bool:
+    return isinstance(item, dict | tuple | jax.Array | np.ndarray | Shared) or (
+        isinstance(item, list) and any(_holds_arrays(x) for x in item)
+    )
+
+
+def open_shared(data):
+    """``data`` as the user's function sees it: shared leaves bare."""
+    return jax.tree.map(lambda leaf: leaf.value if is_shared(leaf) else leaf, data, is_leaf=is_shared)
+
+
+def row_leaves(data) -> list[tuple[str, Any]]:
+    """The leaves that have rows, with their names."""
+    return [(name, leaf) for name, leaf in named_leaves(data, is_shared) if not is_shared(leaf)]
+
+
+def count_rows(data, what: str = "data") -> int:
+    """The length of the leading axis that all row leaves have.
+
+    Raises ``ValueError`` where there is no row leaf, one without an axis, no rows, or two lengths (naming both).
+    """
+    leaves = row_leaves(data)
+    if not leaves:
+        raise ValueError(f"{what} has no leaf with rows; give arrays with one row for each observation")
+    for name, leaf in leaves:
+        if jnp.ndim(leaf) == 0:
+            raise ValueError(
+                f"{what} leaf {_named(name)} is a single number, not a column of rows; if all rows share it, "
+                "wrap it in jm.shared(...)"
+            )
+    (first, leaf), n = leaves[0], leaves[0][1].shape[0]
+    for name, other in leaves[1:]:
+        if other.shape[0] != n:
+            raise ValueError(
+                f"{what} leaves have different numbers of rows: {_named(first)} has shape {leaf.shape} and "
+                f"{_named(name)} has shape {other.shape}; give every leaf one entry for each row, or wrap what all "
+                "rows share in jm.shared(...)"
+            )
+    if n == 0:
+        raise ValueError(f"{what} is empty: no rows, so nothing can be estimated; check how it was filtered")
+    return n
+
+
+def block_rows(n: int, data, block: int | None) -> int:
+    """How many of ``n`` rows one block holds: ``block`` if given, else what fits the backend's fast memory."""
+    if block is None:
+        width = sum(max(1, math.prod(leaf.shape[1:])) for _, leaf in row_leaves(data))
+        cpu = jax.default_backend() == "cpu"
+        numbers = CPU_BLOCK_NUMBERS if cpu else ACCELERATOR_BLOCK_NUMBERS
+        block = max(256, numbers // max(width, 4))
+    return math.ceil(n / math.ceil(n / min(block, n)))
+
+
+def sum_over_blocks(evaluate: Callable[..., Evaluation], data, weights, block: int | None) -> Evaluation:
+    """The sum of ``evaluate(rows, weights)`` over blocks of the rows of ``data``.
+
+    ``weights`` may be None; it stays so where there is one block only. Blocks are equal but for the last, which
+    starts early enough to be full: the rows it shares with the block before it count nothing the second time.
+    """
+    n = count_rows(data)
+    size = block_rows(n, data, block)
+    count = math.ceil(n / size)
+    if count == 1:
+        return evaluate(open_shared(data), weights)
+
+    def at(i):
+        start = jnp.minimum(i * size, n - size)
+        rows = jax.tree.map(
+            lambda leaf: leaf.value if is_shared(leaf) else jax.lax.dynamic_slice_in_dim(leaf, start, size),
+            data,
+            is_leaf=is_shared,
+        )
+        if weights is None and count * size == n:
+            return evaluate(rows, None)
+        fresh = start + jnp.arange(size) >= i * size
+        ones = jnp.ones((), jnp.result_type(float)) if weights is None else None
+        w = ones if weights is None else jax.lax.dynamic_slice_in_dim(weights, start, size)
+        return evaluate(rows, jnp.where(fresh, w, 0.0))
+
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(at, 0))
+    return jax.lax.fori_loop(0, count, lambda i, total: total + at(i), zeros)
+
+
+def weighted(values, weights):
+    """``weights * values``, with rows of weight zero worth zero whatever their value."""
+    if weights is None or values is None:
+        return values
+    weights = weights.astype(values.dtype).reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
+    return jnp.where(weights == 0, 0.0, weights * values)
+
+
+def explain_rows(data, what: str) -> list[str]:
+    """A sentence for each leaf of concrete ``data`` with a missing or infinite value: which leaf, which first row."""
+    sentences = []
+    for name, leaf in row_leaves(data):
+        if is_traced(leaf) or not jnp.issubdtype(leaf.dtype, jnp.inexact):
+            continue
+        bad = ~np.isfinite(np.asarray(leaf))
+        if bad.any():
+            first = [int(i) for i in np.argwhere(bad)[0]]
+            count = int(bad.reshape(bad.shape[0], -1).any(axis=1).sum())
+            column = f", column {', '.join(map(str, first[1:]))}" if len(first) > 1 else ""
+            value = np.asarray(leaf)[tuple(first)]
+            kind = "missing (NaN)" if np.isnan(value) else "infinite"
+            sentences.append(
+                f"{what}{' leaf ' + repr(name) if name else ''} is {kind} at row {first[0]}{column} "
+                f"({count} such row{'s' * (count > 1)}, counted from zero); drop or fill these rows first"
+            )
+    return sentences
+
+
+def check_weights_shape(weights, n: int, what: str) -> None:
+    """Raise ``ValueError`` unless there is one weight for each row."""
+    if weights is not None and weights.shape != (n,):
+        raise ValueError(
+            f"{what} needs one weight for each of its {n} rows; the weights have shape {weights.shape}"
+        )
+
+
+def _named(name: str) -> str:
+    return repr(name) if name else "(the array itself)"

@@ -1,0 +1,353 @@
+"""Every density obeys the same laws. To add one, add a row to `density_table`."""
+
+import doctest
+import inspect
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import mpmath as mp
+import numpy as np
+import pytest
+from density_table import TABLE
+
+EPS = np.finfo(float).eps
+per_density = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+
+
+def _call(function, row, values):
+    """Call with a vector of (y, parameters) or (parameters); categorical takes its parameters as one vector."""
+    if row.name == "categorical":
+        split = len(values) - len(row.typical)
+        return function(*values[:split], jnp.stack(values[split:]))
+    return function(*values)
+
+
+def _scalar(row):
+    return lambda *values: _call(row.logprob, row, values)
+
+
+@cache
+def _compiled(name):
+    row = next(row for row in TABLE if row.name == name)
+    f = _scalar(row)
+
+    def everything(*v):
+        return f(*v), jax.jacfwd(f, row.free)(*v), jax.grad(f, row.free)(*v), jax.hessian(f, row.free)(*v)
+
+    return jax.jit(jax.vmap(everything))
+
+
+@cache
+def _everywhere(name, dtype=np.float64):
+    """Value, two gradients and Hessian on the grid, the points and the invalid rows: one compilation for a dtype."""
+    row = next(row for row in TABLE if row.name == name)
+    columns = [
+        np.concatenate(c).astype(dtype)
+        for c in zip(row.grid, _columns(row.points), _columns(row.invalid), strict=True)
+    ]
+    return jax.tree.map(np.asarray, _compiled(name)(*columns))
+
+
+def _columns(rows):
+    return [np.array(column, float) for column in zip(*rows, strict=True)]
+
+
+def _on(part, row, dtype=np.float64):
+    """The results on one of "grid", "points" and "invalid"."""
+    n, k = len(row.grid[0]), len(row.points)
+    where = {"grid": slice(0, n), "points": slice(n, n + k), "invalid": slice(n + k, None)}[part]
+    return jax.tree.map(lambda x: x[where], _everywhere(row.name, dtype))
+
+
+def _exact(row, values):
+    with mp.workdps(50):
+        return row.exact(*map(mp.mpf, map(float, values)))
+
+
+@per_density
+def test_value_equals_the_exact_one(row):
+    """To 1e-12, or four times the effect of rounding the arguments."""
+    value, _, gradient, _ = _on("grid", row)
+    rounding = sum(np.abs(np.asarray(g) * row.grid[i]) for g, i in zip(gradient, row.free, strict=True))
+    for i, point in enumerate(zip(*row.grid, strict=True)):
+        exact = _exact(row, point)
+        if abs(exact) > np.finfo(float).max:
+            assert value[i] == -np.inf, point
+            continue
+        error = abs(mp.mpf(float(value[i])) - exact)
+        noise = rounding[i] if np.isfinite(rounding[i]) else 0.0
+        assert error <= 1e-12 * abs(exact) + 4 * EPS * noise + 1e-300, (point, float(value[i]), float(exact))
+
+
+@per_density
+def test_derivatives_are_finite_where_the_density_is(row):
+    value, _, gradient, hessian = _on("grid", row)
+    squares = [np.abs(np.asarray(x)) for x in row.grid]
+    # Derivatives that leave the range of the dtype, like y / scale^2 at a scale of 1e-300, are exempt.
+    ordinary = np.isfinite(value) & np.all([(s == 0) | ((s > 1e-100) & (s < 1e100)) for s in squares], axis=0)
+    assert ordinary.sum() > 5
+    for leaf in jax.tree.leaves((gradient, hessian)):
+        bad = ordinary & ~np.isfinite(leaf)
+        assert not bad.any(), np.stack(row.grid)[:, bad].T
+
+
+@per_density
+def test_derivatives_equal_the_exact_ones(row):
+    _, _, gradient, hessian = _on("points", row)
+    for i, point in enumerate(row.points):
+        with mp.workdps(120):
+            at = [mp.mpf(float(x)) for x in point]
+
+            def along(*free, at=at):
+                full = list(at)
+                for j, x in zip(row.free, free, strict=True):
+                    full[j] = x
+                return row.exact(*full)
+
+            free = tuple(at[j] for j in row.free)
+            k = len(free)
+            scales = [abs(x) if x else mp.mpf(1) for x in free]
+
+            def scaled(*t, free=free, scales=scales, along=along):
+                return along(*(x + s * d for x, s, d in zip(free, scales, t, strict=True)))
+
+            def derivative(*orders, scaled=scaled, scales=scales):
+                inside = point[0] == 0 and row.free[0] == 0
+                zero = (mp.mpf(0),) * len(orders)
+                d = mp.diff(scaled, zero, orders, h=mp.mpf(10) ** -40, direction=1 if inside else 0)
+                return d / mp.fprod(s**o for s, o in zip(scales, orders, strict=True))
+
+            for a in range(k):
+                order = [int(j == a) for j in range(k)]
+                _close(gradient[a][i], derivative(*order), (row.name, point, a))
+                for b in range(k):
+                    second = [int(j == a) + int(j == b) for j in range(k)]
+                    _close(hessian[a][b][i], derivative(*second), (row.name, point, a, b))
+
+
+def _close(got, exact, where):
+    """To 1e-8, relative; differences of order 1e-40 of mpmath's own are nothing."""
+    if abs(exact) < 1e-30 and abs(got) < 1e-30 and abs(exact) < mp.mpf(10) ** -38:
+        return
+    assert abs(mp.mpf(float(got)) - exact) <= 1e-8 * abs(exact), (where, float(got), float(exact))
+
+
+@per_density
+def test_forward_equals_reverse(row):
+    _, forward, reverse, _ = _on("points", row)
+    for a, b in zip(forward, reverse, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
+
+
+@per_density
+def test_value_equals_scipy(row):
+    """At ordinary parameters, to scipy's accuracy: the exact formulas above mean what scipy means."""
+    y = _ordinary(row)
+    frozen = row.frozen(*row.typical)
+    scipy = getattr(frozen, "logpdf", frozen.logpmf if _discrete(row) else None)(y)
+    np.testing.assert_allclose(_at_typical(row.logprob, row, y), scipy, rtol=1e-12, atol=1e-14)
+
+
+def _discrete(row):
+    return hasattr(row.module, "logpmf")
+
+
+def _ordinary(row):
+    """Observations around the typical parameters, inside the support."""
+    y = np.arange(0.0, 60.0) if _discrete(row) else np.linspace(-40.0, 40.0, 161) + 0.01
+    return y[np.asarray(_at_typical(row.module.support, row, y))]
+
+
+def _at_typical(function, row, y):
+    parameters = [np.array(row.typical)] if row.name == "categorical" else row.typical
+    if row.name == "categorical":
+        return jax.vmap(lambda one: function(one, *parameters))(jnp.asarray(y))
+    return function(y, *parameters)
+
+
+@per_density
+def test_outside_the_support_is_minus_infinity(row):
+    value, _, gradient, hessian = _on("invalid", row)
+    assert np.all(np.asarray(value) == -np.inf), value
+    if _discrete(row):
+        assert all(np.all(np.asarray(leaf) == 0) for leaf in jax.tree.leaves((gradient, hessian)))
+    assert not np.any([_call(row.module.support, row, tuple(map(jnp.asarray, v))) for v in row.invalid])
+
+
+@per_density
+def test_support_holds_on_the_grid(row):
+    assert np.all(jax.vmap(lambda *v: _call(row.module.support, row, v))(*row.grid))
+    assert isinstance(row.module.SUPPORT, str)
+
+
+@per_density
+def test_missing_is_nan(row):
+    assert np.isnan(_at_typical(row.logprob, row, np.array([np.nan]))).all()
+    assert not np.any(_at_typical(row.module.support, row, np.array([np.nan])))
+
+
+@per_density
+def test_a_parameter_that_is_not_one_gives_nan(row):
+    positive = [i for i, name in enumerate(_arguments(row)) if name in ("scale", "df", "a", "concentration")]
+    for i in positive:
+        bad = [*row.points[0]]
+        bad[i] = -1.0
+        assert np.isnan(row.logprob(*bad)), bad
+
+
+def _arguments(row):
+    return list(inspect.signature(row.logprob).parameters)
+
+
+@per_density
+def test_jit_equals_eager_and_vmap_equals_a_loop(row):
+    columns = [jnp.array(c, float) for c in zip(*row.points, strict=True)]
+    f = _scalar(row)
+    loop = np.array([f(*point) for point in zip(*columns, strict=True)])
+    # XLA fuses differently; the difference is rounding of the arguments of exp and log, and is relative.
+    np.testing.assert_allclose(jax.vmap(f)(*columns), loop, rtol=1e-12)
+    np.testing.assert_allclose(jax.jit(jax.vmap(f))(*columns), loop, rtol=1e-12)
+
+
+@per_density
+def test_scalars_broadcast(row):
+    y = _ordinary(row)[:3]
+    parameters = [np.array(row.typical)] if row.name == "categorical" else row.typical
+    each = [float(row.logprob(one, *parameters)) for one in y]
+    np.testing.assert_allclose(_at_typical(row.logprob, row, y), each, rtol=1e-12)
+
+
+@per_density
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float32, np.bool_])
+def test_any_dtype_of_observation(row, dtype):
+    y = np.array([1, 1], dtype)
+    expected = _at_typical(row.logprob, row, y.astype(float))
+    got = _at_typical(row.logprob, row, y)
+    assert got.dtype == (jnp.float32 if dtype == np.float32 and row.name != "categorical" else jnp.float64)
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+@per_density
+def test_float32_to_its_limit(row):
+    """Where the arguments are ordinary numbers of float32; same allowance, in its units."""
+    small = np.all([(np.abs(c) < 1e4) & ((c == 0) | (np.abs(c) > 1e-4)) for c in row.grid], axis=0)
+    # Rounding the arguments to float32 is not the function's doing: compare at the rounded ones.
+    wide = [c[small].astype(np.float32).astype(float) for c in row.grid]
+    value, _, gradient, hessian = jax.tree.map(lambda x: x[small], _on("grid", row, np.float32))
+    assert value.dtype == np.float32
+    exact = np.array([float(_exact(row, point)) for point in zip(*wide, strict=True)])
+    noise = sum(np.abs(g * w) for g, w in zip(gradient, [wide[i] for i in row.free], strict=True))
+    eps = np.finfo(np.float32).eps
+    allowed = 64 * eps * np.abs(exact) + 8 * eps * noise + 16 * eps * (np.abs(exact) > 0.1) + 1e-37
+    wrong = ~(np.abs(value.astype(float) - exact) <= allowed) & (np.abs(exact) < 1e38)
+    assert not wrong.any(), (np.stack(wide)[:, wrong].T, value[wrong], exact[wrong])
+    for leaf in jax.tree.leaves((gradient, hessian)):
+        assert np.isfinite(leaf)[np.isfinite(value)].all()
+
+
+@per_density
+def test_probabilities_sum_to_one(row):
+    if _discrete(row):
+        total = np.exp(_at_typical(row.logprob, row, np.arange(0.0, 400.0))).sum()
+    else:
+        frozen = row.frozen(*row.typical)
+        t = np.linspace(0, 1, 2001)[1:-1]
+        y = frozen.ppf(t)
+        # The mean over equal probabilities of density / reference density.
+        total = np.mean(np.exp(_at_typical(row.logprob, row, y)) / frozen.pdf(y))
+    assert total == pytest.approx(1.0, abs=1e-10)
+
+
+@per_density
+def test_distribution_functions_equal_scipy(row):
+    if not hasattr(row.module, "logcdf"):
+        pytest.skip("no distribution function")
+    y = np.concatenate([_ordinary(row), [-1.0, 1e3]])
+    frozen = row.frozen(*row.typical)
+    with np.errstate(divide="ignore"):
+        lower, upper = frozen.logcdf(y), frozen.logsf(y)
+        for ours, here, there in ((row.module.logcdf, lower, upper), (row.module.logsf, upper, lower)):
+            # scipy's log of a probability near 1 has lost its digits; that of the complement has them.
+            expected = np.where(here > -0.1, np.log1p(-np.exp(there)), here)
+            known = expected > -600
+            np.testing.assert_allclose(
+                _at_typical(ours, row, y)[known], expected[known], rtol=1e-10, atol=1e-300
+            )
+            assert np.isnan(_at_typical(ours, row, np.array([np.nan]))).all()
+
+
+@pytest.mark.parametrize(
+    "name,y,parameters,upper",
+    [
+        ("normal", 60.0, (0.0, 1.0), lambda y, m, s: mp.log(mp.erfc(y / mp.sqrt(2)) / 2)),
+        ("normal", 12.0, (0.0, 1.0), lambda y, m, s: mp.log(mp.erfc(y / mp.sqrt(2)) / 2)),
+        ("gamma", 2000.0, (3.0, 1.0), lambda y, a, s: mp.log(mp.gammainc(a, y, regularized=True))),
+        ("gamma", 40.0, (3.0, 1.0), lambda y, a, s: mp.log(mp.gammainc(a, y, regularized=True))),
+        ("poisson", 500.0, (0.0,), lambda y, t: mp.log(mp.gammainc(y + 1, 0, mp.exp(t), regularized=True))),
+        ("laplace", 900.0, (0.0, 1.0), lambda y, m, s: -y - mp.log(2)),
+    ],
+)
+def test_deep_tails(name, y, parameters, upper):
+    row = next(row for row in TABLE if row.name == name)
+    with mp.workdps(400):
+        assert float(row.module.logsf(y, *parameters)) == pytest.approx(
+            float(upper(mp.mpf(y), *parameters)), rel=1e-11
+        )
+        at = len(parameters) if name in ("normal", "laplace") else 1
+        if name != "laplace":
+            arguments = [mp.mpf(y), *map(mp.mpf, parameters)]
+            slope = mp.diff(
+                lambda x: upper(*[x if i == at % 2 else v for i, v in enumerate(arguments)]),
+                arguments[at % 2],
+            )
+            got = jax.grad(row.module.logsf, at % 2)(y, *parameters)
+            assert float(got) == pytest.approx(float(slope), rel=1e-9)
+
+
+@per_density
+def test_quantile_inverts_the_distribution_function(row):
+    if not hasattr(row.module, "quantile"):
+        pytest.skip("no quantile function")
+    q = np.array([1e-10, 0.01, 0.3, 0.5, 0.9, 0.999])
+    np.testing.assert_allclose(
+        _at_typical(row.module.quantile, row, q), row.frozen(*row.typical).ppf(q), rtol=1e-12, atol=1e-15
+    )
+
+
+@per_density
+def test_samples_have_the_right_moments(row):
+    """Within five standard errors, the fourth moment taken from the sample."""
+    count = 40_000
+    parameters = [np.array(row.typical)] if row.name == "categorical" else row.typical
+    draws = row.module.sample(jax.random.key(7), *parameters, shape=(count,))
+    assert draws.shape == (count,)
+    assert np.all(_at_typical(row.module.support, row, np.asarray(draws, float)))
+    x = np.asarray(draws, float)
+    mean, variance = row.frozen(*row.typical).stats(moments="mv")
+    assert abs(x.mean() - mean) < 5 * np.sqrt(variance / count)
+    squares = (x - mean) ** 2
+    assert abs(squares.mean() - variance) < 5 * squares.std() / np.sqrt(count)
+    if hasattr(row.module, "mean"):
+        np.testing.assert_allclose(row.module.mean(*row.typical), mean, rtol=1e-12)
+        np.testing.assert_allclose(row.module.variance(*row.typical), variance, rtol=1e-12)
+    assert row.module.sample(jax.random.key(0), *parameters).shape == ()
+
+
+@per_density
+def test_docstrings_are_whole_and_their_examples_run(row):
+    for section in ("Formula: ", "Args:", "Returns:", "Example:", ">>> ", "Source: "):
+        assert section in row.logprob.__doc__
+    functions = [f for n, f in vars(row.module).items() if inspect.isfunction(f) and n[0] != "_"]
+    for f in (f for f in functions if f.__module__ == row.module.__name__):
+        assert ">>> " in f.__doc__, f.__name__
+    results = doctest.testmod(row.module)
+    assert results.attempted > 3
+    assert results.failed == 0
+
+
+def test_the_room_is_whole():
+    from jaxmle import densities
+
+    assert sorted(row.name for row in TABLE) == sorted(densities.__all__)
+    assert doctest.testmod(densities).failed == 0
