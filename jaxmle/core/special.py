@@ -14,7 +14,8 @@ derivatives of the others, trigamma and beyond among them, are those of a short 
 than `polygamma`.
 """
 
-from fractions import Fraction
+from collections.abc import Iterable
+from functools import reduce
 from math import lgamma, log, pi
 
 import jax
@@ -25,9 +26,9 @@ from jaxtyping import Float
 
 Real = Float[Array, "..."]
 
-_BERNOULLI = [Fraction(b) for b in "1/6 -1/30 1/42 -1/30 5/66 -691/2730 7/6 -3617/510".split()]
+_BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510]
 # B_2j / (2j (2j - 1)), the coefficients of x^(1-2j) in Stirling's series.
-_STIRLING = [float(b / ((2 * j) * (2 * j - 1))) for j, b in enumerate(_BERNOULLI, 1)]
+_STIRLING = [b / ((2 * j) * (2 * j - 1)) for j, b in enumerate(_BERNOULLI, 1)]
 # The same for log Gamma(x + 1/2) - log Gamma(x): B_k(1/2) - B_k = -(2 - 2^(1-k)) B_k.
 _HALF_STEP = [-(2 - 2.0 ** (1 - 2 * j)) * c for j, c in enumerate(_STIRLING, 1)]
 _SHIFT = 8  # the series above are good to 1e-16 from here on
@@ -49,6 +50,10 @@ def _odd_series(x: Real, coefficients: list[float]) -> Real:
     return inverse * _horner(inverse * inverse, coefficients)
 
 
+def _product(factors: Iterable[Real]) -> Real:
+    return reduce(jnp.multiply, factors)
+
+
 def binet(x: Real) -> Real:
     """Binet's function, log Gamma(x) - (x - 1/2) log x + x - log(2 pi)/2, for x > 0.
 
@@ -57,10 +62,8 @@ def binet(x: Real) -> Real:
     """
     near = x < _SHIFT
     low = jnp.where(near, x, 1.0)
-    rising = low
-    for k in range(1, _SHIFT):
-        rising = rising * ((low + k) / (low + _SHIFT))
-    step = (low - 0.5) * jnp.log1p(_SHIFT / low) - jnp.log(rising / (low + _SHIFT)) - _SHIFT
+    rising = _product(low + k for k in range(_SHIFT))
+    step = (low - 0.5) * jnp.log1p(_SHIFT / low) + jnp.log((low + _SHIFT) ** _SHIFT / rising) - _SHIFT
     return _odd_series(jnp.where(near, x + _SHIFT, x), _STIRLING) + jnp.where(near, step, 0.0)
 
 
@@ -71,10 +74,9 @@ def log_gamma_half_step(x: Real) -> Real:
     """
     near = x < _SHIFT
     low = jnp.where(near, x, 1.0)
-    ratio = (low + _SHIFT) / low
-    for k in range(_SHIFT):
-        ratio = ratio * ((low + k) / (low + k + 0.5)) ** 2
-    step = 0.5 * jnp.log(ratio)
+    # The squares of ((x + k) / (x + k + 1/2)), k = 0 to 7, times (x + 8) / x.
+    above = low * (low + _SHIFT) * _product((low + k) ** 2 for k in range(1, _SHIFT))
+    step = 0.5 * jnp.log(above / _product((low + k + 0.5) ** 2 for k in range(_SHIFT)))
     return _odd_series(jnp.where(near, x + _SHIFT, x), _HALF_STEP) + jnp.where(near, step, 0.0)
 
 
@@ -191,7 +193,10 @@ def log1mexp(x: Real) -> Real:
 
 
 def _log_lower_normal(x: Real, levels: int = 20) -> Real:
-    """log Phi(-x) for x >= 5, from the continued fraction of the Mills ratio. Source: Abramowitz and Stegun (1964), 26.2.14."""
+    """log Phi(-x) for x >= 5, by the continued fraction of the Mills ratio.
+
+    Source: Abramowitz and Stegun (1964), 26.2.14.
+    """
     t = x
     for i in range(levels, 0, -1):
         t = x + i / t
@@ -215,18 +220,24 @@ def _log_gamma_kernel(a: Real, x: Real) -> Real:
 def _upper_fraction(a: Real, x: Real, levels: int = 40) -> Real:
     """Gamma(a, x) / (x^a exp(-x)) for x well above a. Source: Abramowitz and Stegun (1964), 6.5.31."""
     t = x + (2 * levels + 1) - a
-    for i in range(levels, 0, -1):
-        t = x + (2 * i - 1) - a - i * (i - a) / t
-    return 1 / t
+
+    def level(k, t):
+        i = jnp.asarray(levels - k, x.dtype)
+        return x + (2 * i - 1) - a - i * (i - a) / t
+
+    return 1 / jax.lax.fori_loop(0, levels, level, t)
 
 
 def _lower_fraction(a: Real, x: Real, levels: int = 40) -> Real:
     """gamma(a, x) / (x^a exp(-x)) for x well below a. Source: DLMF 8.9.1."""
     t = a + 2 * levels
-    for i in range(levels, 0, -1):
+
+    def level(k, t):
+        i = jnp.asarray(levels - k, x.dtype)
         t = a + 2 * i - 1 + i * x / t
-        t = a + 2 * i - 2 - (a + i - 1) * x / t
-    return 1 / t
+        return a + 2 * i - 2 - (a + i - 1) * x / t
+
+    return 1 / jax.lax.fori_loop(0, levels, level, jnp.broadcast_to(t, x.shape))
 
 
 def _log_probability(a: Real, x: Real, here: Real, there: Real, fraction) -> Real:

@@ -27,7 +27,8 @@ def logpmf(y: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]:
     """Log-probability of the categorical distribution.
 
     Formula: `logits[y] - log sum_k exp(logits[k])`, evaluated as `-softplus(o - logits[y])`, where o is the
-    log of the sum over the other classes, so that the log of a probability near 1 keeps its digits. (Its curvature is exact to eps, absolute.)
+    log of the sum over the other classes, so that the log of a probability near 1 keeps its digits; its
+    curvature is exact to eps, absolute.
 
     Args:
         y: labels, whole numbers from 0, of shape `(...)`.

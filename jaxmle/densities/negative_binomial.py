@@ -22,35 +22,26 @@ def support(y: ArrayLike, log_mean: ArrayLike, concentration: ArrayLike) -> Bool
     return is_count(floats(y, log_mean, concentration)[0])
 
 
-def _clip(log_mean: Real, r: Real) -> tuple[Real, Real, Real]:
-    """log_mean within a range, and what of it lies above and below.
-
-    Above the range r + m is m, and below it r, to rounding: there the logs are linear in log m. The range is a third
-    of the exponents, so that the squares in a second derivative do not overflow.
-    """
-    reach = jnp.log(jnp.finfo(r.dtype).max) / 3
-    top = jax.lax.stop_gradient(jnp.log(r)) + reach
-    return (
-        jnp.clip(log_mean, -reach, top),
-        jnp.maximum(log_mean - top, 0.0),
-        jnp.minimum(log_mean + reach, 0.0),
-    )
-
-
 def _deviance(y: Real, log_mean: Real, r: Real) -> Real:
     """The sum of half the deviances of y and of r from their shares of y + r.
 
-    `log_total` is log((r + m)/(r + y)) and `log_share` is log(m (r + y)/(y (r + m))), each written to be precise
-    through its zero at m = y, from either side.
+    `log_total` is log((r + m)/(r + y)) and `log_share` is log(m (r + y)/(y (r + m))), each written to be
+    precise through its zero at m = y, from either side. Far out, above `top` or below `-reach`, r + m is m,
+    or r, to rounding, and the logs are linear in log m; a third of the exponents leaves room for the squares
+    in derivatives.
     """
-    log_mean, over, under = _clip(log_mean, r)
-    m, some, r_share = jnp.exp(log_mean), jnp.maximum(y, 1.0), sigmoid(jnp.log(r) - log_mean)
-    above = m > y
-    up, down = jnp.where(above, m, y) - y, jnp.where(above, 0.0, y * jnp.exp(-log_mean) - 1)
-    log_total = jnp.where(above, jnp.log1p(up / (r + y)), -jnp.log1p((y - jnp.where(above, y, m)) / (r + m)))
-    log_share = jnp.where(above, jnp.log1p(up / some * r_share), -jnp.log1p(down / (1 + y / r)))
-    y_part = jnp.where(y > 0, y * expm1mx(log_share + under), m * r_share)
-    return r * expm1mx(-log_total - over) + y_part
+    reach = jnp.log(jnp.finfo(r.dtype).max) / 3
+    top = jax.lax.stop_gradient(jnp.log(r)) + reach
+    over, under = jnp.maximum(log_mean - top, 0.0), jnp.minimum(log_mean + reach, 0.0)
+    inverse, log_mean = jnp.exp(-jnp.maximum(log_mean, -reach)), jnp.minimum(log_mean, top)
+    m, r_share = jnp.exp(log_mean), sigmoid(jnp.log(r) - log_mean)
+    above, some = m > y, jnp.maximum(y, 1.0)
+    high, low = jnp.where(above, m, y), jnp.where(above, y, m)
+    size = jnp.log1p((high - low) / (r + low))
+    up = (high - y) / some * r_share
+    share = jnp.log1p(jnp.where(above, up, (some * inverse - 1) / (1 + y / r)))
+    log_total, log_share = jnp.where(above, size, -size) + over, jnp.where(above, share, -share) + under
+    return r * expm1mx(-log_total) + jnp.where(y > 0, y * expm1mx(log_share), m * r_share)
 
 
 def logpmf(y: ArrayLike, log_mean: ArrayLike, concentration: ArrayLike) -> Float[Array, "..."]:

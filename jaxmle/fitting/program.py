@@ -38,7 +38,7 @@ def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, j
     """Climb ``objective`` in ``space`` from the free leaves ``values``. See :func:`jaxmle.fitting.fit.fit`."""
     start = space.to_z(values)
     tolerance = jnp.asarray(tolerance, start.dtype)
-    tolerance = jnp.where(tolerance == TOLERANCE_OF_DTYPE, jnp.finfo(start.dtype).eps ** 0.9, tolerance)
+    tolerance = jnp.where(tolerance == TOLERANCE_OF_DTYPE, jnp.finfo(start.dtype).eps ** 1.2, tolerance)
     solved = _solve(jacobian, objective, space, start, solver, tolerance, max_steps)
     point = space.point(solved.z)
     status = _verdict(objective, space, start, solved)
@@ -68,7 +68,7 @@ def _solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> F
     def evaluate(z):
         return evaluate_in_z(objective, space, z, solver.order, jacobian)
 
-    state = run(solver, evaluate, start, tolerance, max_steps)
+    state = run(solver, evaluate, start, tolerance, max_steps, space.sizes(start))
     log_jacobian = space.log_det(state.best)
     added = log_jacobian if jacobian else jnp.zeros_like(log_jacobian)
     return Found(

@@ -93,7 +93,8 @@ class Fit(eqx.Module):
         left = 0.5 * float(self.newton_decrement) ** 2
         if status in (codes.CONVERGED, codes.STALLED_AT_ROUNDING, codes.FLAT):
             precision = "" if self.z.dtype == np.float64 else f" in {self.z.dtype}"
-            return f"{text} ({int(self.steps)} evaluations{precision}; log-density still to be gained {left:.1e})"
+            gain = f"; log-density still to be gained {left:.1e}" if np.isfinite(left) else ""
+            return f"{text} ({int(self.steps)} evaluations{precision}{gain})"
         if status == codes.OUT_OF_STEPS and np.isfinite(left):
             return f"{text} (after {int(self.steps)} evaluations; log-density still to be gained about {left:.1e})"
         if status in (codes.DIVERGING, codes.UNBOUNDED, codes.BOUNDARY):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxmle.core.tree import as_leaf
 from jaxmle.densities import normal as density
 from jaxmle.models.design import as_response
-from jaxmle.models.scale import exact_fit, start_scale, two_conventions
+from jaxmle.models.scale import exact_fit, root_mean_square, two_conventions
 from jaxmle.parameters import positive
 from jaxmle.parameters.space import Space
 from jaxmle.terms import rows as row_tools
@@ -51,7 +51,7 @@ def nonlinear_least_squares(f: Callable, x, y, start: dict[str, Any], weights=No
     dtype = jnp.result_type(*values) if values else jnp.result_type(float)
     params = space.lift(tuple(jnp.asarray(value, dtype) for value in values))
     residuals = y.astype(dtype) - over_rows(lambda row: f(params, row), x)(row_tools.open_shared(x))
-    sigma = positive(jnp.sqrt(start_scale(residuals, weights) ** 2))
+    sigma = positive(root_mean_square(residuals, weights))
     term = regression(density, jax.tree_util.Partial(_Mean(), as_leaf(f)), x, y, weights)
     return Problem(
         1.0 * term, {**start, "sigma": sigma}, "Nonlinear least squares", exact_fit, two_conventions(space.size)

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from jaxmle import densities
 from jaxmle.models.design import as_floats, as_response
-from jaxmle.models.scale import exact_fit, start_scale, two_conventions, weighted_mean
+from jaxmle.models.scale import exact_fit, mean, start_scale, two_conventions, weighted_mean
 from jaxmle.parameters import interval, positive
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
@@ -26,7 +26,7 @@ def normal(y, weights=None) -> Problem:
     Source: Fisher (1922), section 6.
     """
     y = as_floats(as_response(y), "y")
-    start = {"mu": _mean(y, weights), "sigma": positive(start_scale(y, weights))}
+    start = {"mu": mean(y, weights), "sigma": positive(start_scale(y, weights))}
     term = regression(densities.normal, _normal_parameters, y, y, weights)
     return Problem(1.0 * term, start, "Normal sample", exact_fit, two_conventions(1))
 
@@ -130,13 +130,6 @@ def _scale_parameters(params, _):
 
 def _logit(p):
     return jnp.log(p) - jnp.log1p(-p)
-
-
-def _mean(y, weights):
-    """The mean of ``y``, also where its sum would overflow."""
-    size = jnp.max(jnp.abs(y))
-    safe = jnp.where((size > 0) & jnp.isfinite(size), size, 1.0)
-    return jnp.where(size < jnp.sqrt(jnp.finfo(y.dtype).max), weighted_mean(y, weights), safe * weighted_mean(y / safe, weights))
 
 
 def _share(share):

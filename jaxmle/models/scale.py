@@ -9,14 +9,31 @@ from jaxmle.core.tree import as_array
 from jaxmle.terms.objective import Objective
 
 
-def start_scale(residuals, weights=None):
-    """The root of the weighted mean square of ``residuals`` about their mean; if it is zero, their rounding error."""
-    size = jnp.max(jnp.abs(residuals), initial=0.0)
-    safe = jnp.where((size > 0) & jnp.isfinite(size), size, 1.0)
-    unit = residuals / safe
-    center = weighted_mean(unit, weights)
-    spread = safe * jnp.sqrt(weighted_mean((unit - center) ** 2, weights))
-    return jnp.where(spread > 0, spread, safe * jnp.finfo(residuals.dtype).eps)
+def start_scale(y, weights=None):
+    """The standard deviation of ``y`` (dividing by n); if it is zero, the rounding error of ``y``."""
+    size = unit_of(y)
+    spread = root_mean_square(y - mean(y, weights), weights)
+    return jnp.where(spread > jnp.finfo(y.dtype).tiny, spread, size * jnp.finfo(y.dtype).eps)
+
+
+def root_mean_square(residuals, weights=None):
+    """The root of the weighted mean square of ``residuals``, without overflow on the way; tiny where it is zero."""
+    size = unit_of(residuals)
+    root = size * jnp.sqrt(weighted_mean((residuals / size) ** 2, weights))
+    return jnp.where(root == 0, jnp.finfo(residuals.dtype).tiny, root)
+
+
+def mean(y, weights=None):
+    """The weighted mean of ``y``, also where its sum would overflow."""
+    size = unit_of(y)
+    safe = weighted_mean(y, weights)
+    return jnp.where(size < jnp.sqrt(jnp.finfo(y.dtype).max), safe, size * weighted_mean(y / size, weights))
+
+
+def unit_of(y):
+    """The largest size in ``y``; one where that is zero or not finite."""
+    size = jnp.max(jnp.abs(y))
+    return jnp.where((size > 0) & jnp.isfinite(size), size, 1.0)
 
 
 def weighted_mean(values, weights=None):

@@ -114,7 +114,7 @@ class Above(Bijection):
         return jnp.sum(z)
 
     def free_shape(self, shape):
-        return shape
+        return _with_bounds(shape, lower=self.lower)
 
     def describe(self):
         return f"above {_show(self.lower)}"
@@ -139,7 +139,7 @@ class Below(Bijection):
         return jnp.sum(z)
 
     def free_shape(self, shape):
-        return shape
+        return _with_bounds(shape, upper=self.upper)
 
     def describe(self):
         return f"below {_show(self.upper)}"
@@ -169,7 +169,7 @@ class Between(Bijection):
         return jnp.sum(jnp.broadcast_to(jnp.log(width), z.shape) + slope)
 
     def free_shape(self, shape):
-        return shape
+        return _with_bounds(shape, lower=self.lower, upper=self.upper)
 
     def describe(self):
         return f"between {_show(self.lower)} and {_show(self.upper)}"
@@ -281,7 +281,8 @@ class Covariance(Bijection):
     def inverse(self, value):
         rows, columns = np.tril_indices(value.shape[-1])
         lower = jnp.linalg.cholesky(value)[..., rows, columns]
-        z = jnp.where(jnp.asarray(rows == columns), jnp.log(jnp.abs(lower)), lower)
+        diagonal = jnp.asarray(rows == columns)
+        z = jnp.where(diagonal, jnp.log(jnp.where(diagonal, lower, 1.0)), lower)
         return jnp.where(_symmetric(value)[..., None], z, jnp.nan)
 
     def log_det(self, z):
@@ -377,6 +378,16 @@ def _one_less(shape, what):
     if not shape or shape[-1] < 2:
         raise ValueError(f"{what} needs a last axis of two or more; the shape is {shape}")
     return (*shape[:-1], shape[-1] - 1)
+
+
+def _with_bounds(shape, **bounds):
+    """``shape``, of a leaf whose bounds are single numbers or arrays of the same shape."""
+    for name, bound in bounds.items():
+        if np.shape(bound) not in ((), shape):
+            raise ValueError(
+                f"{name} has shape {np.shape(bound)} and the value {shape}; give one number or one each"
+            )
+    return shape
 
 
 def _square(shape, what):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from jaxmle.core.tree import as_number
@@ -29,9 +30,15 @@ class Tied(eqx.Module):
     path: str = eqx.field(static=True)
 
 
+def _is_mark(leaf) -> bool:
+    return isinstance(leaf, Mark | Tied)
+
+
 def _mark(value, bijection, labels):
-    if isinstance(value, Mark | Tied):
-        raise TypeError(f"a leaf carries one mark; {type(value).__name__} is marked already: mark the bare value")
+    if any(_is_mark(leaf) for leaf in jax.tree.leaves(value, is_leaf=_is_mark)):
+        raise TypeError(
+            "a leaf carries one mark; this value, or a leaf of it, is marked already: mark the bare value"
+        )
     if bijection is not None and isinstance(value, list | tuple):
         value = jnp.asarray(value)
     return Mark(value, bijection, None if labels is None else tuple(str(label) for label in labels))
@@ -105,7 +112,8 @@ def unit_vector(value, labels: Sequence[str] | None = None) -> Mark:
     >>> unit_vector([0.6, 0.8]).bijection.describe()
     'of length one along the last axis'
     """
-    return _mark(value, bijections.UnitVector(jnp.asarray(value)), labels)
+    marked = _mark(value, bijections.Identity(), labels)
+    return Mark(marked.value, bijections.UnitVector(marked.value), marked.labels)
 
 
 def covariance_matrix(value, labels: Sequence[str] | None = None) -> Mark:

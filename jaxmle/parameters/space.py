@@ -58,6 +58,7 @@ class Space(eqx.Module):
         Raises ``TypeError`` where a parameter is an integer or not a number, ``KeyError`` where a leaf is tied to a
         name that is none, ``ValueError`` where a shape cannot carry its mark or the labels do not fit.
         """
+        start = jax.tree.map(_fix_each_leaf, start, is_leaf=_is_mark)
         paths, treedef = jax.tree_util.tree_flatten_with_path(start, _is_mark)
         builder = _Builder(start)
         for path, leaf in paths:
@@ -88,12 +89,7 @@ class Space(eqx.Module):
 
     def split(self, z: Float[Array, " m"]) -> list[Array]:
         """``z`` cut into the parts of the free leaves."""
-        ends = np.cumsum([math.prod(shape) for shape in self.layout.free_shapes])
-        starts = [0, *ends[:-1]]
-        return [
-            z[start:end].reshape(shape)
-            for start, end, shape in zip(starts, ends, self.layout.free_shapes, strict=True)
-        ]
+        return _cut(z, self.layout.free_shapes)
 
     def lift(self, point: tuple[Array, ...]):
         """The params tree whose free leaves are ``point``."""
@@ -166,6 +162,12 @@ class Space(eqx.Module):
 
         return gradient @ jacobian, pull(evaluation.curvature), pull(evaluation.gauss_newton)
 
+    def sizes(self, z: Float[Array, " m"]) -> Float[Array, " m"]:
+        """How large each number of ``z`` is; zero where a constraint makes the origin of z an arbitrary place."""
+        free = [isinstance(b, Identity) for b in self.bijections]
+        parts = [jnp.abs(part.ravel()) * float(f) for f, part in zip(free, self.split(z), strict=True)]
+        return jnp.concatenate(parts) if parts else z
+
     def limits(self) -> list[tuple[Any, Any]]:
         """For each number of z the values that minus and plus infinity stand for, None where they are no limit."""
         pairs = []
@@ -190,20 +192,17 @@ class Space(eqx.Module):
 
     def flatten_point(self, point: tuple[Any, ...]) -> Float[Array, " p"]:
         """The unfixed scalars of the params tree whose free leaves are ``point``."""
-        return jnp.concatenate([jnp.ravel(point[leaf.index]) for leaf in self.unfixed()])
+        return _join([point[leaf.index] for leaf in self.unfixed()])
 
     def cut_point(self, flat: Float[Array, " d"]) -> tuple[Array, ...]:
         """A flat vector over the point, cut into its leaves."""
-        ends = np.cumsum([math.prod(shape) for shape in self.layout.shapes])
-        starts = [0, *ends[:-1]]
-        cuts = zip(starts, ends, self.layout.shapes, strict=True)
-        return tuple(flat[start:end].reshape(shape) for start, end, shape in cuts)
+        return tuple(_cut(flat, self.layout.shapes))
 
     def scalars_of(self, tree) -> Float[Array, " p"]:
         """The unfixed scalars of a tree shaped like params, in tree order."""
         leaves = self.layout.treedef.flatten_up_to(tree)
         pairs = zip(self.layout.leaves, leaves, strict=True)
-        return jnp.concatenate([jnp.ravel(value) for leaf, value in pairs if leaf.kind in (FREE, TIED)])
+        return _join([value for leaf, value in pairs if leaf.kind in (FREE, TIED)])
 
     def unfixed(self) -> list[Leaf]:
         """The leaves of params that are not held fixed, in tree order: free ones and those tied to them."""
@@ -261,6 +260,19 @@ def element_names(name: str, shape: tuple[int, ...]) -> list[str]:
     return [f"{name}[{','.join(map(str, index))}]" for index in np.ndindex(*shape)]
 
 
+def _cut(flat, shapes) -> list[Array]:
+    """A flat vector as leaves of ``shapes``, one after the other."""
+    sizes = [math.prod(shape) for shape in shapes]
+    ends = np.cumsum(sizes, dtype=int)
+    cuts = zip(ends, sizes, shapes, strict=True)
+    return [flat[end - size : end].reshape(shape) for end, size, shape in cuts]
+
+
+def _join(leaves):
+    """Leaves as one flat vector, which is empty where there is none."""
+    return jnp.concatenate([jnp.ravel(leaf) for leaf in leaves]) if leaves else jnp.zeros(0)
+
+
 def _at(bound, shape, index):
     """The entry of a bound, which may be one number for the whole leaf."""
     return None if bound is None else np.broadcast_to(np.asarray(bound), shape)[index]
@@ -268,6 +280,12 @@ def _at(bound, shape, index):
 
 def _is_mark(leaf) -> bool:
     return isinstance(leaf, Mark | Tied)
+
+
+def _fix_each_leaf(leaf):
+    """A fixed sub-tree as a sub-tree of fixed leaves, so that what is not a number in it is structure."""
+    fixed = isinstance(leaf, Mark) and leaf.bijection is None
+    return jax.tree.map(lambda value: Mark(value, None), leaf.value) if fixed else leaf
 
 
 class _Builder:
@@ -285,33 +303,35 @@ class _Builder:
             self.ties.append((len(self.leaves), leaf.path))
             self.leaves.append(Leaf(name, TIED, -1))
         elif isinstance(leaf, Mark) and leaf.bijection is None:
-            self._add_constant(name, leaf.value)
+            self._add_constant(path, name, leaf.value)
         elif isinstance(leaf, Mark):
             self._add_free(name, leaf.value, leaf.bijection, leaf.labels)
         elif self._is_parameter(path, leaf):
             self._add_free(name, leaf, Identity(), None)
         elif is_array(leaf):
-            self._add_constant(name, leaf)
+            self._add_constant(path, name, leaf)
         else:
-            self.leaves.append(Leaf(name, STRUCTURE, len(self.structure)))
-            self.structure.append(leaf)
+            self._add_structure(name, leaf)
 
     def _is_parameter(self, path, leaf) -> bool:
         """In a module only floating arrays are parameters, as for ``equinox.filter_grad``; elsewhere all numbers."""
         if is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.inexact):
             return True
-        in_module = any(isinstance(key, jax.tree_util.GetAttrKey) for key in path) and _inside_module(
-            self.start, path
-        )
-        return not in_module and (is_array(leaf) or isinstance(leaf, bool | int | float | complex))
+        number = is_array(leaf) or isinstance(leaf, bool | int | float | complex)
+        return number and not _inside_module(self.start, path)
 
-    def _add_constant(self, name, value):
-        if all(is_array(x) or isinstance(x, int | float) for x in jax.tree.leaves(value)):
+    def _add_constant(self, path, name, value):
+        """Arrays are constants, and so are numbers; but flags, and all scalars of a module, steer Python code."""
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_array(value) or (number and not _inside_module(self.start, path)):
             self.leaves.append(Leaf(name, FIXED, len(self.constants)))
             self.constants.append(value)
         else:
-            self.leaves.append(Leaf(name, STRUCTURE, len(self.structure)))
-            self.structure.append(value)
+            self._add_structure(name, value)
+
+    def _add_structure(self, name, value):
+        self.leaves.append(Leaf(name, STRUCTURE, len(self.structure)))
+        self.structure.append(value)
 
     def _add_free(self, name, value, bijection, labels):
         dtype = value.dtype if is_array(value) else np.result_type(type(value))
@@ -344,7 +364,9 @@ class _Builder:
             if target is None or target.kind != FREE:
                 names = ", ".join(leaf.name for leaf in self.leaves if leaf.kind == FREE) or "none"
                 why = "there is no such leaf" if target is None else f"that leaf is {target.kind}"
-                raise KeyError(f"parameter {name!r} is tied to {path!r}, but {why}; the free leaves are: {names}")
+                raise KeyError(
+                    f"parameter {name!r} is tied to {path!r}, but {why}; the free leaves are: {names}"
+                )
             self.leaves[position] = Leaf(name, TIED, target.index)
         layout = Layout(
             treedef, tuple(self.leaves), tuple(self.shapes), tuple(self.free_shapes), tuple(self.structure)

@@ -8,8 +8,10 @@ from jaxmle.core import status
 from jaxmle.core.evaluation import Evaluation
 
 
-def run(solver, evaluate: Callable[..., Evaluation], z, tolerance, max_steps):
+def run(solver, evaluate: Callable[..., Evaluation], z, tolerance, max_steps, size):
     """The last state of ``solver`` on ``evaluate``, started at ``z``, after at most ``max_steps`` evaluations.
+
+    ``size`` says how large the numbers in z are, zero where zero is no natural origin (the log of a scale).
 
     ``evaluate(z)`` gives an evaluation of the order that ``solver.order`` asks for. Under vmap a lane that has
     ended keeps its state while the others go on.
@@ -21,4 +23,4 @@ def run(solver, evaluate: Callable[..., Evaluation], z, tolerance, max_steps):
     def step(state):
         return solver.update(state, evaluate(state.z))
 
-    return jax.lax.while_loop(running, step, solver.init(z, tolerance))
+    return jax.lax.while_loop(running, step, solver.init(z, tolerance, size))

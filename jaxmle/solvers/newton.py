@@ -13,6 +13,7 @@ from jaxmle.solvers import trust_region
 
 _ACCEPT = 1e-4
 _SHRINK, _GROW = 0.25, 2.0
+_PATIENCE = 8
 
 
 class NewtonState(eqx.Module):
@@ -23,7 +24,9 @@ class NewtonState(eqx.Module):
     step: Float[Array, " m"]
     predicted: Float[Array, ""]
     whole: Bool[Array, ""]
+    left: Float[Array, ""]
     radius: Float[Array, ""]
+    idle: Int[Array, ""]
     steps: Int[Array, ""]
     status: Int[Array, ""]
 
@@ -31,7 +34,6 @@ class NewtonState(eqx.Module):
     best: Float[Array, " m"]
     evaluation: Evaluation
     scale: Float[Array, " m"]
-    decrement: Float[Array, ""]
     exact: Bool[Array, ""]
     flat: Bool[Array, ""]
     gain: Float[Array, ""]
@@ -40,6 +42,12 @@ class NewtonState(eqx.Module):
 
     # Never changes
     tolerance: Float[Array, ""]
+    size: Float[Array, " m"]
+
+    @property
+    def decrement(self):
+        """The Newton decrement at the best point; NaN where the curvature is not positive definite."""
+        return jnp.where(jnp.isfinite(self.left), jnp.sqrt(2.0 * jnp.maximum(self.left, 0.0)), jnp.nan)
 
 
 class Newton(eqx.Module):
@@ -61,8 +69,8 @@ class Newton(eqx.Module):
     radius: float = 0.1
     order = 2
 
-    def init(self, z: Float[Array, " m"], tolerance) -> NewtonState:
-        """The state that asks for ``z``."""
+    def init(self, z: Float[Array, " m"], tolerance, size: Float[Array, " m"]) -> NewtonState:
+        """The state that asks for ``z``, whose numbers are of ``size`` (zero where zero is no natural origin)."""
         dtype, m = z.dtype, z.size
         nothing = jnp.full((), jnp.nan, dtype)
         nowhere = Evaluation(
@@ -78,19 +86,21 @@ class Newton(eqx.Module):
             step=jnp.zeros(m, dtype),
             predicted=jnp.zeros((), dtype),
             whole=jnp.zeros((), bool),
+            left=jnp.full((), jnp.inf, dtype),
             radius=jnp.full((), -1.0, dtype),
+            idle=jnp.zeros((), int),
             steps=jnp.zeros((), int),
             status=jnp.full((), status.RUNNING),
             best=z,
             evaluation=nowhere,
             scale=jnp.zeros(m, dtype),
-            decrement=jnp.full((), jnp.inf, dtype),
             exact=jnp.zeros((), bool),
             flat=jnp.zeros((), bool),
             gain=nothing,
             last_step=jnp.zeros(m, dtype),
             curvature_ratio=jnp.ones((), dtype),
             tolerance=jnp.asarray(tolerance, dtype),
+            size=size,
         )
 
     def update(self, state: NewtonState, evaluation: Evaluation) -> NewtonState:
@@ -102,6 +112,8 @@ class Newton(eqx.Module):
         judged = _judge(state, evaluation, finite, first)
         moved = _moved(state, evaluation, judged.accept, self._exact_from(state, judged, two_curvatures))
         radius = _resize(state, judged, finite)
+        idle = jnp.where(judged.at_rounding & ~judged.halved, state.idle + 1, 0)
+        moved = dataclasses.replace(moved, idle=idle)
         radius = jnp.where(first, self._first_radius(moved, two_curvatures), radius)
         chosen = _choose_step(moved, radius)
         chosen = self._switch(chosen, two_curvatures)
@@ -118,14 +130,14 @@ class Newton(eqx.Module):
         """Take the step again with the exact curvature once the Gauss-Newton one sees little left to gain."""
         if not two_curvatures:
             return state
-        near = ~state.exact & state.whole & (state.predicted < self.switch)
+        near = ~state.exact & (state.left < self.switch)
         exact = dataclasses.replace(state, exact=jnp.ones((), bool))
         return jax.lax.cond(near, lambda: _choose_step(exact, exact.radius), lambda: state)
 
     def _first_radius(self, state, two_curvatures):
         if not two_curvatures:
             return jnp.full((), jnp.inf, state.z.dtype)
-        return self.radius * jnp.maximum(jnp.linalg.norm(state.scale * state.best), 1e-2)
+        return self.radius * jnp.maximum(jnp.linalg.norm(state.scale * state.size), 1e-3)
 
 
 class _Judgement(eqx.Module):
@@ -134,14 +146,14 @@ class _Judgement(eqx.Module):
     accept: Bool[Array, ""]
     rejected: Bool[Array, ""]
     at_rounding: Bool[Array, ""]
+    halved: Bool[Array, ""]
     ratio: Float[Array, ""]
-    gain: Float[Array, ""]
 
 
 def _judge(state, evaluation, finite, first):
     """Accept a step that gains enough; where values are below their rounding error, one that lowers the gradient."""
     eps = jnp.finfo(state.z.dtype).eps
-    noise = 8.0 * eps * jnp.maximum(evaluation.magnitude, state.evaluation.magnitude)
+    noise = 32.0 * eps * jnp.maximum(evaluation.magnitude, state.evaluation.magnitude)
     gain = evaluation.value - state.evaluation.value
     ratio = jnp.where(finite, gain / jnp.where(state.predicted > 0, state.predicted, 1.0), -1.0)
     at_rounding = ~first & finite & (state.predicted <= noise) & (jnp.abs(gain) <= 2.0 * noise)
@@ -149,7 +161,8 @@ def _judge(state, evaluation, finite, first):
     after = jnp.linalg.norm(evaluation.gradient / _positive(state.scale))
     better = jnp.where(at_rounding, after < before, ratio > _ACCEPT)
     accept = finite & (first | better)
-    return _Judgement(accept, ~accept, at_rounding, jnp.where(at_rounding, 1.0, ratio), gain)
+    halved = accept & (after < 0.5 * before)
+    return _Judgement(accept, ~accept, at_rounding, halved, jnp.where(at_rounding, 1.0, ratio))
 
 
 def _moved(state, evaluation, accept, exact):
@@ -184,37 +197,37 @@ def _choose_step(state, radius):
     evaluation = state.evaluation
     curvature = jnp.where(state.exact, evaluation.curvature, evaluation.gauss_newton)
     noise = jnp.finfo(radius.dtype).eps * jnp.sqrt(1.0 + evaluation.magnitude)
-    step, predicted, whole, flat = trust_region.step(
-        evaluation.gradient, curvature, _positive(state.scale), radius, noise
-    )
+    found = trust_region.best_step(evaluation.gradient, curvature, _positive(state.scale), radius, noise)
     return dataclasses.replace(
         state,
-        z=state.best + step,
-        step=step,
-        predicted=predicted,
-        whole=whole,
-        flat=flat,
-        radius=jnp.where(jnp.isinf(radius), jnp.linalg.norm(state.scale * step), radius),
-        decrement=jnp.where(whole, jnp.sqrt(2.0 * jnp.maximum(predicted, 0.0)), jnp.nan),
+        z=state.best + found.step,
+        step=found.step,
+        predicted=found.predicted,
+        whole=found.whole,
+        left=found.left,
+        flat=found.flat,
+        radius=jnp.where(jnp.isinf(radius), jnp.linalg.norm(state.scale * found.step), radius),
     )
 
 
 def _conclude(state, judged, finite, first):
     """The state with its status: still running, or how it ended."""
     eps = jnp.finfo(state.z.dtype).eps
-    left = state.predicted
-    done = state.exact & state.whole & (left < state.tolerance)
+    left = state.left
+    done = state.exact & (left < state.tolerance)
     # On a separated direction each whole step has the length of the last and finds 1/e of the curvature.
     length = jnp.linalg.norm(state.scale * state.last_step)
     lasting = jnp.linalg.norm(state.scale * state.step) > 0.8 * length
     fading = state.whole & (state.curvature_ratio < 0.7) & lasting & (length > 0)
     diverging = fading & (left < eps**0.65) & state.exact
-    # A try below rounding that did not even lower the gradient: nothing more can be seen from here.
-    stalled_at_rounding = judged.at_rounding & judged.rejected & state.whole & state.exact
+    # Tries below rounding that do not even lower the gradient: nothing more can be seen from here.
+    blind = (judged.rejected & state.whole) | (state.idle >= _PATIENCE)
+    stalled_at_rounding = judged.at_rounding & blind & state.exact & jnp.isfinite(left)
     nowhere = jnp.all(state.z == state.best) | (state.radius < jnp.finfo(state.z.dtype).tiny ** 0.5)
-    saddle = ~state.whole & (left < state.tolerance)
+    near = state.exact & (left < jnp.sqrt(eps))
+    saddle = ~jnp.isfinite(left) & (state.predicted < state.tolerance)
     ended = jnp.select(
-        [first & ~finite, diverging, done, stalled_at_rounding, nowhere & ~finite, nowhere],
+        [first & ~finite, diverging, done, stalled_at_rounding | (nowhere & near), nowhere & ~finite, nowhere],
         [
             status.NON_FINITE_AT_START,
             status.DIVERGING,

@@ -1,8 +1,9 @@
 """The trust-region step: the point of a ball at which a quadratic model is highest."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxmle.core import linalg
 
@@ -10,27 +11,39 @@ _SECULAR_STEPS = 30
 _SAFE_PIVOT = 1e-8
 
 
-def step(gradient: Float[Array, " m"], curvature: Float[Array, "m m"], scale: Float[Array, " m"], radius, noise):
+class Step(eqx.Module):
+    """A step, the gain the model predicts for it, whether it is the ``whole`` Newton step, the gain ``left`` that the
+    whole one would bring (infinite where there is none), and whether ``flat`` directions were left alone."""
+
+    step: Float[Array, " m"]
+    predicted: Float[Array, ""]
+    whole: Bool[Array, ""]
+    left: Float[Array, ""]
+    flat: Bool[Array, ""]
+
+
+def best_step(gradient: Float[Array, " m"], curvature: Float[Array, "m m"], scale: Float[Array, " m"], radius, noise):
     """The step p, |scale * p| <= radius, that maximises ``gradient . p - p' curvature p / 2``.
 
     ``noise`` is the rounding error of a scaled gradient; an infinite ``radius`` is for the first step, when nothing
-    is known: the Newton step if there is one, else one as long as the scaled gradient. Any symmetric curvature: positive definite, singular or indefinite. Returns ``(p, predicted, inside, flat)``: the
-    step, the gain the model predicts for it, whether it is the whole Newton step, and whether directions without
-    curvature or gradient were left alone. Nocedal and Wright (2006), section 4.3, by an eigendecomposition where the
-    Cholesky factors do not settle it.
+    is known: the Newton step if there is one, else one as long as the scaled gradient. Any symmetric curvature:
+    positive definite, singular or indefinite. Nocedal and Wright (2006), section 4.3, by an eigendecomposition where
+    the Cholesky factors do not settle it.
     """
     matrix = linalg.unit_diagonal(curvature, scale)
     slope = gradient / scale
     factors, pivot = linalg.factor(matrix)
     newton = linalg.solve_factored(factors, slope)
-    definite = pivot > _SAFE_PIVOT
-    inside = definite & (jnp.linalg.norm(newton) <= radius)
-    whole = (newton, inside, jnp.zeros((), bool))
-    scaled, inside, flat = jax.lax.cond(
-        inside, lambda *_: whole, _by_eigenvalues, matrix, slope, radius, noise
+    left = 0.5 * jnp.dot(slope, newton)
+    settled = (pivot > _SAFE_PIVOT) & (jnp.linalg.norm(newton) <= radius)
+    scaled, whole, left, flat = jax.lax.cond(
+        settled,
+        lambda *_: (newton, settled, left, jnp.zeros((), bool)),
+        _by_eigenvalues,
+        *(matrix, slope, radius, noise),
     )
     predicted = jnp.dot(slope, scaled) - 0.5 * jnp.dot(scaled, matrix @ scaled)
-    return scaled / scale, predicted, inside, flat
+    return Step(scaled / scale, predicted, whole, left, flat)
 
 
 def _by_eigenvalues(matrix, slope, radius, noise):
@@ -45,6 +58,7 @@ def _by_eigenvalues(matrix, slope, radius, noise):
     parts = jnp.where(idle, 0.0, parts)
     values = jnp.where(idle, largest, values)
     lowest = jnp.min(values)
+    left = jnp.where(lowest > 0, 0.5 * jnp.sum(parts**2 / jnp.where(lowest > 0, values, 1.0)), jnp.inf)
     radius = jnp.where(jnp.isinf(radius) & (lowest <= 0), jnp.linalg.norm(slope), radius)
     shift, interior = _secular(values, parts, radius, lowest)
     denominator = values + shift
@@ -54,7 +68,7 @@ def _by_eigenvalues(matrix, slope, radius, noise):
     hard = (lowest < 0) & (missing > 0.05 * radius)
     at = jnp.argmin(values)
     steps = steps.at[at].add(jnp.where(hard, jnp.where(steps[at] < 0, -missing, missing), 0.0))
-    return vectors @ steps, interior, jnp.any(idle)
+    return vectors @ steps, interior, left, jnp.any(idle)
 
 
 def _secular(values, parts, radius, lowest):

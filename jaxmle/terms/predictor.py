@@ -176,6 +176,14 @@ def noise_derivatives(log_density: Callable, eta: tuple, y, order: int):
     return jax.vmap(lambda eta, y: derivatives(lambda eta: one(eta, y), eta, order))(flat, y)
 
 
+def rounding_of(eta: tuple, slopes, weights):
+    """How much the value moves, in units of eps, when eta is rounded: the sum of |slope * eta|."""
+    if slopes is None:
+        return 0.0
+    flat = jnp.concatenate([part.reshape(part.shape[0], -1) for part in jax.tree_util.tree_leaves(eta)], axis=1)
+    return jnp.sum(row_tools.weighted(jnp.abs(slopes * flat), weights))
+
+
 def _flat_parts(eta: tuple) -> list:
     return [jnp.ravel(part) for part in jax.tree_util.tree_leaves(eta)]
 

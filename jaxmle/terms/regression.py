@@ -21,7 +21,7 @@ from jaxmle.core.tree import as_array, as_leaf, is_traced
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.likelihood import bad_rows
 from jaxmle.terms.objective import Term
-from jaxmle.terms.predictor import Predictor, noise_derivatives, over_rows
+from jaxmle.terms.predictor import Predictor, noise_derivatives, over_rows, rounding_of
 
 
 class Regression(Term):
@@ -47,7 +47,7 @@ class Regression(Term):
             eta = predictor(block["x"])
             values, slopes, bends = noise_derivatives(self.log_density, eta, block["y"], order)
             kept = row_tools.weighted(values, weights)
-            value, magnitude = jnp.sum(kept), jnp.sum(jnp.abs(kept))
+            value, magnitude = jnp.sum(kept), jnp.sum(jnp.abs(kept)) + rounding_of(eta, slopes, weights)
             gradient, gauss_newton, curved = predictor.pull_back(
                 block["x"], row_tools.weighted(slopes, weights), row_tools.weighted(bends, weights)
             )
