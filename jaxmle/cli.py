@@ -1,7 +1,8 @@
 """The command line: ``jaxmle fit data.csv "y ~ a + b" --model logistic``, ``jaxmle models``, ``jaxmle demo``.
 
 It estimates in float64. Its exit status is 0 for an estimate, 1 for a fit that is none (the table shows how
-far it came, standard error says why), 2 for a request that cannot be carried out (one line on standard error).
+far it came, standard error says why), 2 for a request that cannot be carried out (one line on standard
+error).
 """
 
 import argparse

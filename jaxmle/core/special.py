@@ -254,7 +254,8 @@ def _log_probability(a: Real, x: Real, here: Real, there: Real, fraction) -> Rea
 def log_gammainc(a: Real, x: Real) -> Real:
     """log P(a, x), the regularised lower incomplete gamma function, for a > 0 and x > 0, past underflow too.
 
-    Once differentiable in a, and as often as need be in x. As accurate as `jax.scipy.special.gammainc`.
+    Once differentiable in a, and as often as need be in x. As accurate as
+    `jax.scipy.special.gammainc`: 1e-11 to a = 1e4, 1e-9 to 1e5, 1e-7 at 1e6, and three digits at 1e7.
     """
     return _log_probability(a, x, special.gammainc(a, x), special.gammaincc(a, x), _lower_fraction)
 

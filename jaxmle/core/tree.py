@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmle.core.rearrange import ArraySlot
+
 
 def path_name(path) -> str:
     """The name of a leaf as a user would write it: ``beta``, ``layers[0].weight``.
@@ -108,7 +110,7 @@ jax.tree_util.register_pytree_node(_HalfArrays, _HalfArrays.flatten, _HalfArrays
 
 def is_array(leaf) -> bool:
     """Whether ``leaf`` is an array or a NumPy scalar (a Python number is not)."""
-    return isinstance(leaf, jax.Array | np.ndarray | np.generic)
+    return isinstance(leaf, jax.Array | np.ndarray | np.generic | ArraySlot)
 
 
 def is_traced(tree) -> bool:

@@ -27,11 +27,12 @@ parameters.
 a count of 1.5, a label of 3 among 3 classes, a negative waiting time. Its derivatives there are zero. A
 missing observation (NaN) gives NaN, and so does a parameter that is not one (a negative scale).
 
-**Accuracy.** In float64 values agree with 50-digit arithmetic to 1e-12, relative, or to the effect of rounding
-the arguments, where that is larger: at a gamma shape of 1e8 a last digit of y moves the log-density by 1e-12.
-First and second derivatives in every real parameter are those of automatic differentiation, forward or reverse,
-and agree to 1e-8; they are finite wherever the density is. No formula subtracts what it could avoid adding (see
-`jaxmle.core.special`).
+**Accuracy.** In float64 values agree with 50-digit arithmetic to 1e-12, relative, or to the effect of
+rounding the arguments, where that is larger: at a gamma shape of 1e8 a last digit of y moves the log-
+density by 1e-12. First and second derivatives in every real parameter are those of automatic
+differentiation, forward or reverse, and agree to 1e-8; they are finite wherever the density is. No formula
+subtracts what it could avoid adding (see `jaxmle.core.special`). The distribution functions of gamma and
+Poisson are those of XLA: 1e-9 to a shape or count of 1e5, and not to be used from 1e6 on.
 
 **A new density** is one file like `exponential`, one name here, and one row in
 `tests/contracts/density_table.py`, which puts it through all of the above.

@@ -1,14 +1,12 @@
 """Why a fit cannot be: what the program's integer could not say, in words, on the host."""
 
-import contextlib
-
 import jax
 import numpy as np
 
 from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced, named_leaves
 from jaxmle.parameters.space import FREE, Space
-from jaxmle.terms.objective import Objective
+from jaxmle.terms.objective import Term, as_objective
 
 _PYTHON_ON_TRACERS = (
     jax.errors.ConcretizationTypeError,
@@ -18,26 +16,24 @@ _PYTHON_ON_TRACERS = (
 )
 
 
-@contextlib.contextmanager
-def explained(params):
-    """Errors of the user's functions under tracing, as errors that say what to change."""
-    try:
-        yield
-    except _PYTHON_ON_TRACERS as error:
-        raise TypeError(
+def explained(error: Exception, params) -> Exception:
+    """An error of the user's functions under tracing, as one that says what to change; any other as it is."""
+    if isinstance(error, _PYTHON_ON_TRACERS):
+        return TypeError(
             "the log-likelihood cannot be compiled: it looks at the value of a parameter while JAX traces it. Use "
             "jnp.where instead of `if`, jnp.log instead of math.log or np.log, and no float(...) or int(...) of a "
             f"parameter. JAX says: {str(error).splitlines()[0]}"
-        ) from error
-    except KeyError as error:
+        )
+    if isinstance(error, KeyError):
         names = ", ".join(name for name, _ in named_leaves(params)) or "none"
-        raise KeyError(
+        return KeyError(
             f"a function of the model asked for {error.args[0]!r}, which neither params nor its data have under that "
             f"name; the start has: {names}. Give the start the names that the log-likelihood uses"
-        ) from error
+        )
+    return error
 
 
-def explain_failure(status: int, objective: Objective, space: Space, values) -> None:
+def explain_failure(status: int, objective: Term, space: Space, values) -> None:
     """Raise the ``ValueError`` that a status set before the first step stands for; return where there is none."""
     if status == codes.START_OUTSIDE:
         raise ValueError(_bad_start(space, values))
@@ -68,7 +64,7 @@ def _bad_start(space, values) -> str:
 
 
 def _bad_weights(objective, status) -> str:
-    for term in objective.terms:
+    for term in as_objective(objective).terms:
         weights = term.weights_of_rows()
         if weights is None:
             continue

@@ -2,18 +2,10 @@
 
 from typing import Any
 
-from jaxmle.core import status as codes
-from jaxmle.core.tree import is_traced
-from jaxmle.fitting.explain import explain_failure, explained
-from jaxmle.fitting.program import TOLERANCE_OF_DTYPE, maximise
+from jaxmle.fitting.climb import climb
 from jaxmle.fitting.result import Fit
-from jaxmle.parameters.space import Space
-from jaxmle.solvers import Newton
 from jaxmle.terms.objective import Term
-from jaxmle.terms.problem import Problem, as_problem
-
-DEFAULT_SOLVER = Newton()
-DEFAULT_MAX_STEPS = 1000
+from jaxmle.terms.problem import Problem
 
 
 def fit(
@@ -59,29 +51,4 @@ def fit(
     Source: Nocedal and Wright (2006), "Numerical Optimization", chapter 4; Blondel and others (2022), "Efficient and
     modular implicit differentiation", equation 2.
     """
-    problem = as_problem(objective, start)
-    if problem.start is None:
-        raise TypeError("jm.fit needs a start: a tree of parameters, such as {'mu': 0.0, 'sigma': jm.positive(1.0)}")
-    space, values = Space.of(problem.start)
-    if space.size == 0:
-        raise ValueError("every parameter is fixed, so there is nothing to fit; use jm.Fit.at to evaluate them")
-    start_params = space.lift(values)
-    with explained(start_params):
-        problem.objective.check(start_params)
-        found = maximise(
-            problem.objective,
-            space.unlabelled(),
-            values,
-            DEFAULT_SOLVER if solver is None else solver,
-            TOLERANCE_OF_DTYPE if tolerance is None else _as_float(tolerance),
-            DEFAULT_MAX_STEPS if max_steps is None else max_steps,
-            limit=problem.limit,
-            jacobian=bool(jacobian),
-        )
-    if not is_traced(found.status) and found.status >= codes.FIRST_FAILURE:
-        explain_failure(int(found.status), problem.objective, space, values)
-    return Fit.of(found, space)
-
-
-def _as_float(tolerance):
-    return tolerance if is_traced(tolerance) else float(tolerance)
+    return Fit.of(*climb(objective, start, solver, tolerance, max_steps, jacobian))

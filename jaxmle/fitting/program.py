@@ -1,5 +1,6 @@
 """The compiled program behind a fit, and its derivative by the implicit function theorem."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -13,9 +14,10 @@ from jaxmle.core import status as codes
 from jaxmle.core.evaluation import Evaluation, derivatives
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.loop import run
-from jaxmle.terms.objective import Objective, Term
+from jaxmle.terms.objective import Term, as_objective
 
 TOLERANCE_OF_DTYPE = -1.0
+TRACED: list[None] = []  # grows by one whenever the program is traced
 
 
 class Found(eqx.Module):
@@ -23,6 +25,7 @@ class Found(eqx.Module):
 
     point: Any
     z: Any
+    value: Any
     log_likelihood: Any
     log_prior: Any
     log_jacobian: Any
@@ -36,6 +39,8 @@ class Found(eqx.Module):
 @functools.partial(jax.jit, static_argnames=("limit", "jacobian"))
 def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, jacobian) -> Found:
     """Climb ``objective`` in ``space`` from the free leaves ``values``. See :func:`jaxmle.fitting.fit.fit`."""
+    objective.check_structure()
+    TRACED.append(None)
     start = space.to_z(values)
     tolerance = jnp.asarray(tolerance, start.dtype)
     tolerance = jnp.where(tolerance == TOLERANCE_OF_DTYPE, jnp.finfo(start.dtype).eps ** 1.2, tolerance)
@@ -43,11 +48,9 @@ def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, j
     point = space.point(solved.z)
     status = _verdict(objective, space, start, solved)
     if limit is not None:
-        at_limit = codes.is_ok(status) & limit(objective, space.lift(point))
+        at_limit = (status < codes.NON_FINITE_AT_START) & limit(as_objective(objective), space.lift(point))
         status = jnp.where(at_limit, codes.UNBOUNDED, status)
-    return eqx.tree_at(
-        lambda f: (f.point, f.status), solved, (point, status), is_leaf=lambda leaf: leaf is None
-    )
+    return dataclasses.replace(solved, point=point, value=solved.log_likelihood + solved.log_prior, status=status)
 
 
 def evaluate_in_z(objective: Term, space: Space, z, order: int, jacobian: bool = False) -> Evaluation:
@@ -74,6 +77,7 @@ def _solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> F
     return Found(
         point=None,
         z=state.best,
+        value=None,
         log_likelihood=state.evaluation.log_likelihood,
         log_prior=state.evaluation.log_prior - added,
         log_jacobian=log_jacobian,
@@ -120,12 +124,12 @@ def _no_tangent(leaf):
     return jnp.zeros_like(leaf) if inexact else np.zeros(leaf.shape, jax.dtypes.float0)
 
 
-def _verdict(objective: Objective, space: Space, start, found: Found):
+def _verdict(objective: Term, space: Space, start, found: Found):
     """The status of the climb, unless the numbers it began with were already wrong or it ran to a bound."""
     boundary = (found.status == codes.DIVERGING) & _towards_limits(space, found)
     status = jnp.where(boundary, codes.BOUNDARY, found.status)
     status = jnp.where(_ran_away(space, start, found), codes.UNBOUNDED, status)
-    for term in objective.terms:
+    for term in as_objective(objective).terms:
         weights = term.weights_of_rows()
         if weights is not None:
             status = jnp.where(jnp.any(weights > 0), status, codes.NO_WEIGHT)

@@ -1,14 +1,18 @@
 """The result of a fit."""
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxmle.core import status as codes
+from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
+from jaxmle.fitting.climb import climb
 from jaxmle.parameters.space import Space
 
 
@@ -41,20 +45,25 @@ class Fit(eqx.Module):
     @classmethod
     def of(cls, found, space: Space) -> "Fit":
         """The fit that the compiled program ``found`` in ``space``."""
-        return cls(
-            params=space.lift(found.point),
-            z=found.z,
-            space=space,
-            value=found.log_likelihood + found.log_prior,
-            log_likelihood=found.log_likelihood,
-            log_prior=found.log_prior,
-            log_jacobian=found.log_jacobian,
-            newton_decrement=found.newton_decrement,
-            gradient_norm=found.gradient_norm,
-            steps=found.steps,
-            status=found.status,
-            direction=found.direction,
-        )
+        return rearrange(_put_together, found, space)
+
+    @classmethod
+    def at(cls, objective, start: Any = None) -> "Fit":
+        """A fit of values from anywhere: nothing is maximised, everything else is as for :func:`jaxmle.fit`.
+
+        Arguments: ``objective``, a term, a sum of terms or a problem; ``start``, a tree of parameters with their
+        marks, as for ``jm.fit``. ``newton_decrement`` says how far from a maximum the values are.
+
+        Errors: those of ``jm.fit`` about the start, the data and the weights.
+
+        >>> import jaxmle as jm
+        >>> problem = jm.models.poisson([2.0, 3.0, 4.0])
+        >>> jm.Fit.at(problem, {"rate": jm.positive(3.0)}).message
+        'evaluated at the values given; nothing was maximised (log-density still to be gained 0.0e+00)'
+        """
+        found, space = climb(objective, start, None, None, 1, False)
+        unfinished = codes.is_ok(found.status) | (found.status == codes.OUT_OF_STEPS)
+        return cls.of(dataclasses.replace(found, status=jnp.where(unfinished, codes.GIVEN, found.status)), space)
 
     @property
     def ok(self):
@@ -95,6 +104,8 @@ class Fit(eqx.Module):
             precision = "" if self.z.dtype == np.float64 else f" in {self.z.dtype}"
             gain = f"; log-density still to be gained {left:.1e}" if np.isfinite(left) else ""
             return f"{text} ({int(self.steps)} evaluations{precision}{gain})"
+        if status == codes.GIVEN and np.isfinite(left):
+            return f"{text} (log-density still to be gained {left:.1e})"
         if status == codes.OUT_OF_STEPS and np.isfinite(left):
             return f"{text} (after {int(self.steps)} evaluations; log-density still to be gained about {left:.1e})"
         if status in (codes.DIVERGING, codes.UNBOUNDED, codes.BOUNDARY):
@@ -112,3 +123,20 @@ class Fit(eqx.Module):
                 far = ("+" if step > 0 else "-") + "infinity"
                 parts.append(f"{name} goes to {far if limit is None else format(float(limit), 'g')}")
         return ", ".join(parts) or "no single parameter can be blamed"
+
+
+def _put_together(found, space) -> Fit:
+    return Fit(
+        params=space.lift(found.point),
+        z=found.z,
+        space=space,
+        value=found.value,
+        log_likelihood=found.log_likelihood,
+        log_prior=found.log_prior,
+        log_jacobian=found.log_jacobian,
+        newton_decrement=found.newton_decrement,
+        gradient_norm=found.gradient_norm,
+        steps=found.steps,
+        status=found.status,
+        direction=found.direction,
+    )

@@ -334,7 +334,7 @@ class _Builder:
         self.structure.append(value)
 
     def _add_free(self, name, value, bijection, labels):
-        dtype = value.dtype if is_array(value) else np.result_type(type(value))
+        dtype = value.dtype if is_array(value) else np.result_type(float if isinstance(value, float) else type(value))
         if not np.issubdtype(np.dtype(dtype), np.floating) and not jnp.issubdtype(dtype, jnp.floating):
             raise TypeError(
                 f"parameter {name!r} is of type {dtype}, and parameters are real numbers that change: write "

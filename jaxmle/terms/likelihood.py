@@ -60,10 +60,12 @@ class RowLikelihood(Term):
     def weights_of_rows(self):
         return self.weights
 
-    def check(self, params):
+    def check_structure(self):
+        row_tools.check_weights_shape(self.weights, row_tools.count_rows(self.data), "the likelihood")
+
+    def check_values(self, params):
         n = row_tools.count_rows(self.data)
-        row_tools.check_weights_shape(self.weights, n, "the likelihood")
-        if n > 1 and not is_traced((self.data, self.function)):
+        if n > 1 and not is_traced((self.data, self.function, params)):
             _check_row_wise(self, params, n)
 
     def explain(self, params):
@@ -106,10 +108,13 @@ class WholeLikelihood(Term):
     def weights_of_rows(self):
         return None
 
-    def check(self, params):
+    def check_structure(self):
         for _, leaf in row_tools.row_leaves(self.data):
             if jnp.size(leaf) == 0:
                 raise ValueError("data is empty, so nothing can be estimated; check how it was filtered")
+
+    def check_values(self, params):
+        pass
 
     def explain(self, params):
         sentences = row_tools.explain_rows(self.data, "data")
@@ -205,27 +210,13 @@ def _wrong_shape(shape, n) -> str:
     )
 
 
-_ROW_WISE: set = set()
-
-
 def _check_row_wise(term: RowLikelihood, params, n: int) -> None:
-    """Once per function and shapes: the rows of a part must not depend on the rest."""
-    leaves = jax.tree.leaves(term.data)
-    key = (term.function, tuple((leaf.shape, leaf.dtype) for leaf in leaves), jax.tree.structure(params))
-    try:
-        if key in _ROW_WISE:
-            return
-    except TypeError:  # a module with arrays is not hashable: check it each time
-        key = None
-    if is_traced(params):
-        return
+    """The rows of a part must be worth the same without the rest."""
     part = max(1, min(n // 2, 64))
-    whole = dataclasses.replace(term, weights=None)
     first = jax.tree.map(
         lambda leaf: leaf if row_tools.is_shared(leaf) else leaf[:part], term.data, is_leaf=row_tools.is_shared
     )
-    alone = dataclasses.replace(whole, data=first)
-    together, apart = _both(whole, alone, params)
+    together, apart = _both(term, dataclasses.replace(term, data=first), params)
     together, apart = np.asarray(together)[:part], np.asarray(apart)
     slack = 1e3 * np.finfo(apart.dtype).eps * (1.0 + np.abs(apart))
     with np.errstate(invalid="ignore"):
@@ -237,8 +228,6 @@ def _check_row_wise(term: RowLikelihood, params, n: int) -> None:
             f"{apart[row]:.6g} among the first {part}. A function that looks across rows (centres the data, sums, "
             "cumulates) must be given rows=False, or its across-row numbers computed first and passed with jm.shared"
         )
-    if key is not None:
-        _ROW_WISE.add(key)
 
 
 @jax.jit

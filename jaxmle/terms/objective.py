@@ -29,8 +29,12 @@ class Term(eqx.Module):
         """How many observations it speaks for: the sum of the case weights; zero for a prior."""
 
     @abc.abstractmethod
-    def check(self, params) -> None:
-        """Raise where the structure of the term cannot be right, with the start ``params``. Never traced."""
+    def check_structure(self) -> None:
+        """Raise where the shapes in the term cannot be right."""
+
+    @abc.abstractmethod
+    def check_values(self, params) -> None:
+        """Raise where the function of the term is not what it must be, tried at concrete ``params``. Never traced."""
 
     @abc.abstractmethod
     def weights_of_rows(self):
@@ -89,9 +93,13 @@ class Objective(Term):
         """The observations of all likelihood terms together."""
         return sum((term.nobs() for term in self.terms), jnp.zeros(()))
 
-    def check(self, params):
+    def check_structure(self):
         for term in self.terms:
-            term.check(params)
+            term.check_structure()
+
+    def check_values(self, params):
+        for term in self.terms:
+            term.check_values(params)
 
     def weights_of_rows(self):
         return None

@@ -34,7 +34,10 @@ class LogPrior(Term):
     def nobs(self):
         return jnp.zeros(())
 
-    def check(self, params):
+    def check_structure(self):
+        pass
+
+    def check_values(self, params):
         pass
 
     def weights_of_rows(self):

@@ -85,9 +85,12 @@ class Regression(Term):
     def weights_of_rows(self):
         return self.weights
 
-    def check(self, params):
+    def check_structure(self):
         n = row_tools.count_rows({"x": self.x, "y": self.y})
         row_tools.check_weights_shape(self.weights, n, "the regression")
+
+    def check_values(self, params):
+        pass
 
     def explain(self, params):
         sentences = row_tools.explain_rows(self.x, "x") + row_tools.explain_rows(self.y, "y")
