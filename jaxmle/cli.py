@@ -71,9 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except _Refusal as refusal:
         print(f"jaxmle: {_one_line(str(refusal))}", file=sys.stderr)
         return 2
-    except (
-        BrokenPipeError
-    ):  # the reader of our output has left, as `head` does; let the flush at exit go nowhere
+    except BrokenPipeError:  # the reader has left, as `head` does: what is still to be written goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -101,9 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    fit = commands.add_parser(
-        "fit", help="fit a regression to a CSV file and print its table", allow_abbrev=False
-    )
+    fit = commands.add_parser("fit", help="fit a regression to a CSV file and print its table", allow_abbrev=False)
     fit.set_defaults(run=_fit)
     fit.add_argument("data", metavar="DATA.csv", help="comma-separated text with a line of column names")
     fit.add_argument(
@@ -192,11 +188,7 @@ def _models() -> dict[str, Any]:
     """The models that can be fitted from a formula, by name."""
     from jaxmle import models
 
-    return {
-        name: getattr(models, name)
-        for name in models.__all__
-        if hasattr(getattr(models, name), "from_formula")
-    }
+    return {name: getattr(models, name) for name in models.__all__ if hasattr(getattr(models, name), "from_formula")}
 
 
 def _model(name: str) -> tuple[str, Any]:
@@ -222,9 +214,7 @@ def _read(path: str):
     except OSError as error:
         raise _Refusal(f"cannot read {path}: {error.strerror}; give the path of a CSV file") from error
     except UnicodeDecodeError as error:
-        raise _Refusal(
-            f"{path} is not text in UTF-8; save it as comma-separated text (CSV) in UTF-8"
-        ) from error
+        raise _Refusal(f"{path} is not text in UTF-8; save it as comma-separated text (CSV) in UTF-8") from error
     except pandas.errors.EmptyDataError as error:
         raise _Refusal(f"{path} is empty; it needs a line of column names and a line for each row") from error
     except (ValueError, pandas.errors.ParserWarning) as error:
@@ -232,9 +222,7 @@ def _read(path: str):
             f"{path} is not comma-separated text: {error}; give every line one value for each column name"
         ) from error
     if frame.shape[1] == 1 and re.search("[;\t]", str(frame.columns[0])):
-        raise _Refusal(
-            f"{path} is separated by semicolons or tabs; save it with commas (and points in numbers)"
-        )
+        raise _Refusal(f"{path} is separated by semicolons or tabs; save it with commas (and points in numbers)")
     if frame.empty:
         raise _Refusal(f"{path} has column names but no rows; add a line for each row")
     return frame
@@ -276,9 +264,7 @@ def _check_missing(formula: str, frame) -> None:
     if missing.to_numpy().any():
         columns = ", ".join(missing.columns[missing.any()])
         count = int(missing.any(axis=1).sum())
-        raise _Refusal(
-            f"{columns} missing in {count} row{'s' * (count > 1)}; drop these rows or fill them in"
-        )
+        raise _Refusal(f"{columns} missing in {count} row{'s' * (count > 1)}; drop these rows or fill them in")
 
 
 def _results(fit, inference) -> dict[str, Any]:
@@ -329,9 +315,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        raise _Refusal(
-            f"cannot write {path}: {error.strerror}; give a file in a directory you can write to"
-        ) from error
+        raise _Refusal(f"cannot write {path}: {error.strerror}; give a file in a directory you can write to") from error
 
 
 def _first_sentence(text: str) -> str:

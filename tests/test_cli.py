@@ -129,9 +129,7 @@ def test_softmax_agrees_with_statsmodels(tmp_path):
     assert cli.main(["fit", path, "k ~ a + b", "--model", "softmax", "--json", str(out)]) == 0
     x = sm.add_constant(frame[["a", "b"]])
     expected = sm.MNLogit(frame["y"].clip(upper=2), x).fit(disp=0, tol=1e-14)
-    np.testing.assert_allclose(
-        json.loads(out.read_text())["estimates"]["beta"], expected.params, **SAME_ESTIMATE
-    )
+    np.testing.assert_allclose(json.loads(out.read_text())["estimates"]["beta"], expected.params, **SAME_ESTIMATE)
 
 
 def test_prior_is_normal_over_all_coefficients(spector, tmp_path, capsys):
@@ -283,8 +281,9 @@ def test_json_that_can_never_be_written_is_refused_before_the_fit(spector, tmp_p
     fit = ["fit", spector[0], SPECTOR_FORMULA, "--model", "logistic", "--json"]
     assert "there is no directory" in refused(*fit, tmp_path / "none" / "out.json")
     assert "is not a file" in refused(*fit, tmp_path)
-    assert "is not a file" in refused(*fit, os.devnull)
-    assert not Path(os.devnull).is_file()
+    os.mkfifo(tmp_path / "pipe")
+    assert "is not a file" in refused(*fit, tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_json_is_whole_or_as_it_was(spector, tmp_path, monkeypatch, capsys):
@@ -305,6 +304,14 @@ def test_json_is_whole_or_as_it_was(spector, tmp_path, monkeypatch, capsys):
     assert err.count("\n") == 1
     assert out.read_text() == "old"
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_json_is_written_through_a_link(spector, tmp_path):
+    link, target = tmp_path / "link.json", tmp_path / "target.json"
+    link.symlink_to(target)
+    assert cli.main(["fit", spector[0], SPECTOR_FORMULA, "--model", "logistic", "--json", str(link)]) == 0
+    assert link.is_symlink()
+    assert json.loads(target.read_text())["ok"] is True
 
 
 def test_json_with_a_name_too_long_for_the_disk_is_refused(spector, tmp_path, capsys):
@@ -367,9 +374,7 @@ def test_models_are_listed_one_to_a_line_with_their_parameters(capsys):
         "poisson_regression (or poisson)",
         "softmax",
     ]
-    assert lines[0] == (
-        "linear: Linear regression: y_i ~ Normal(x_i . beta, sigma). Parameters: beta, sigma."
-    )
+    assert lines[0] == ("linear: Linear regression: y_i ~ Normal(x_i . beta, sigma). Parameters: beta, sigma.")
     assert lines[3].endswith("Categorical(logits = (0, x_i . beta)). Parameters: beta.")
 
 
@@ -391,9 +396,7 @@ def test_demo_is_statsmodels_least_squares(capsys):
     expected = sm.OLS(data["stackloss"], sm.add_constant(data[["airflow", "watertemp", "acidconc"]])).fit()
     words = {line.split()[0]: line.split() for line in out.splitlines() if line}
     printed = [float(words[name][1]) for name in ("const", "airflow", "watertemp", "acidconc", "sigma")]
-    np.testing.assert_allclose(
-        printed, [*expected.params, np.sqrt(expected.ssr / 21)], atol=0.5e-4
-    )  # as printed
+    np.testing.assert_allclose(printed, [*expected.params, np.sqrt(expected.ssr / 21)], atol=0.5e-4)  # as printed
     assert err == ""
 
 

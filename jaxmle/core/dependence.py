@@ -28,10 +28,8 @@ def _walk(jaxpr, inputs):
     for equation in jaxpr.eqns:
         arriving = [of(variable) for variable in equation.invars]
         inner = _called(equation)
-        if inner is not None:
-            leaving = _walk(inner, arriving)
-        else:
-            leaving = [set().union(*arriving)] * len(equation.outvars)
+        everything: set[int] = set().union(*arriving)
+        leaving = [everything] * len(equation.outvars) if inner is None else _walk(inner, arriving)
         known.update(zip(equation.outvars, leaving, strict=True))
     return [set(of(variable)) for variable in jaxpr.outvars]
 

@@ -1,6 +1,7 @@
 """An evaluation: value, gradient and curvature of a log-density at one point. Evaluations add."""
 
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -20,9 +21,9 @@ class Evaluation(eqx.Module):
     log_likelihood: Float[Array, ""]
     log_prior: Float[Array, ""]
     magnitude: Float[Array, ""]
-    gradient: Float[Array, " m"] | None = None
-    curvature: Float[Array, "m m"] | None = None
-    gauss_newton: Float[Array, "m m"] | None = None
+    gradient: Any = None  # Float[Array, " m"]
+    curvature: Any = None  # Float[Array, "m m"]
+    gauss_newton: Any = None  # Float[Array, "m m"]
 
     @property
     def value(self) -> Float[Array, ""]:
@@ -30,7 +31,7 @@ class Evaluation(eqx.Module):
         return self.log_likelihood + self.log_prior
 
     @property
-    def approximate_curvature(self) -> Float[Array, "m m"] | None:
+    def approximate_curvature(self):
         """The Gauss-Newton curvature where there is one, the exact one elsewhere."""
         return self.curvature if self.gauss_newton is None else self.gauss_newton
 
@@ -58,7 +59,7 @@ def _add(a, b):
     return None if a is None or b is None else a + b
 
 
-def derivatives(function: Callable, point: Float[Array, " m"], order: int):
+def derivatives(function: Callable, point: Float[Array, " m"], order: int) -> tuple[Any, Any, Any]:
     """Value, gradient and second derivatives of a scalar ``function`` at ``point``, to ``order`` (0, 1 or 2).
 
     Forward over reverse: one linearisation of the gradient, pushed along every coordinate at once.

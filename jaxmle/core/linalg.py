@@ -9,7 +9,7 @@ UNROLLED = 8
 
 
 def unit_diagonal(matrix: Float[Array, "m m"], scale: Float[Array, " m"]) -> Float[Array, "m m"]:
-    """``matrix`` in units of ``scale``: entry (i, j) divided by ``scale[i] * scale[j]``, never overflowing on the way."""
+    """``matrix`` in units of ``scale``: entry (i, j) over ``scale[i] * scale[j]``, without overflow on the way."""
     return matrix / scale[:, None] / scale[None, :]
 
 

@@ -244,9 +244,7 @@ def _log_probability(a: Real, x: Real, here: Real, there: Real, fraction) -> Rea
     """log of `here` = 1 - `there`: by `there` where that is smaller, by a continued fraction on underflow."""
     deep = here < 1e3 * jnp.finfo(x.dtype).tiny
     minor = here < 0.5
-    usual = jnp.where(
-        minor, jnp.log(jnp.where(minor & ~deep, here, 1.0)), jnp.log1p(-jnp.where(minor, 0.0, there))
-    )
+    usual = jnp.where(minor, jnp.log(jnp.where(minor & ~deep, here, 1.0)), jnp.log1p(-jnp.where(minor, 0.0, there)))
     a, x = jnp.where(deep, a, 1.0), jnp.where(deep, x, 100.0 if fraction is _upper_fraction else 0.01)
     return jnp.where(deep, _log_gamma_kernel(a, x) + jnp.log(fraction(a, x)), usual)
 

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from jaxmle.core.rearrange import ArraySlot
 
@@ -115,7 +116,7 @@ def is_array(leaf) -> bool:
 
 def is_traced(tree) -> bool:
     """Whether any leaf of ``tree`` is being traced, so that its values cannot be looked at."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves(tree))
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree_util.tree_leaves(tree))
 
 
 def as_array(leaf, name: str):

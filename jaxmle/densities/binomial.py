@@ -22,9 +22,7 @@ def support(y: ArrayLike, n: ArrayLike, logits: ArrayLike) -> Bool[Array, "..."]
     return is_count(y) & is_count(n) & (y <= n)
 
 
-def _deviance(
-    y: Float[Array, "..."], n: Float[Array, "..."], logits: Float[Array, "..."]
-) -> Float[Array, "..."]:
+def _deviance(y: Float[Array, "..."], n: Float[Array, "..."], logits: Float[Array, "..."]) -> Float[Array, "..."]:
     """Half the Poisson deviance of y from its mean `n p`, `p = sigmoid(logits)`."""
     log_p, some = -softplus(-logits), y > 0
     log_share = jnp.log(jnp.where(some, y, 1.0) / jnp.where(some, n, 1.0))

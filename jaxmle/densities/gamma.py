@@ -24,9 +24,7 @@ def support(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Bool[Array, "..."]:
     return (y > 0) & (y < jnp.inf)
 
 
-def _log_quotient(
-    y: Float[Array, "..."], a: Float[Array, "..."], scale: Float[Array, "..."]
-) -> Float[Array, "..."]:
+def _log_quotient(y: Float[Array, "..."], a: Float[Array, "..."], scale: Float[Array, "..."]) -> Float[Array, "..."]:
     """log(y / (a scale)): of the quotient, unless that leaves the range of the dtype."""
     x = y / scale
     safe = (x / a > jnp.finfo(y.dtype).tiny) & (x < jnp.inf)

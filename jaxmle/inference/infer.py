@@ -47,9 +47,7 @@ def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed") -> 
     problem = as_problem(objective)
     found = _infer(problem.objective, fit.space.unlabelled(), fit.z, fit.direction, fit.status)
     space = fit.space
-    trees = {
-        key: space.tree_of_scalars(found[key + "_scalars"], jnp.nan) for key in ("bse", "zvalues", "pvalues")
-    }
+    trees = {key: space.tree_of_scalars(found[key + "_scalars"], jnp.nan) for key in ("bse", "zvalues", "pvalues")}
     return Inference(
         params=fit.params,
         **trees,

@@ -59,7 +59,7 @@ def _summarise(term: Regression, fit: Fit) -> LeastSquares:
     mean, _ = predictor(rows)
     weights = jnp.ones_like(mean) if term.weights is None else term.weights.astype(mean.dtype)
     part = predictor.parts[0]
-    jacobian = predictor.jacobian(0, rows)[:, 0, :] * jnp.sqrt(weights)[:, None]
+    jacobian = jnp.asarray(predictor.jacobian(0, rows))[:, 0, :] * jnp.sqrt(weights)[:, None]
     rss = jnp.sum(weights * (term.y.astype(mean.dtype) - mean) ** 2)
     nobs = jnp.sum(weights)
     dof = nobs - part.coordinates.size

@@ -47,5 +47,6 @@ def logistic(x, y, weights=None, *, trials=None, labels: Sequence[str] | None = 
     if trials is None:
         term = regression(bernoulli, _predict, x, y, weights)
     else:
-        term = regression(binomial, _predict_of_trials, {"x": x, "trials": as_response(trials).astype(x.dtype)}, y, weights)
+        rows = {"x": x, "trials": as_response(trials).astype(x.dtype)}
+        term = regression(binomial, _predict_of_trials, rows, y, weights)
     return Problem(1.0 * term, start, "Logistic regression")

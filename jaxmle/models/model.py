@@ -29,4 +29,4 @@ class Model:
         return self._build(x, y, labels=labels, **options)
 
     def __repr__(self) -> str:
-        return f"jaxmle.models.{self.__name__}"
+        return f"jaxmle.models.{self._build.__name__}"

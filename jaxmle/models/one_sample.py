@@ -105,7 +105,8 @@ def exponential(y, weights=None) -> Problem:
     """
     y = as_floats(as_response(y), "y")
     start = {"scale": positive(_above_zero(weighted_mean(y, weights)))}
-    return Problem(1.0 * regression(densities.exponential, _scale_parameters, y, y, weights), start, "Exponential sample")
+    term = regression(densities.exponential, _scale_parameters, y, y, weights)
+    return Problem(1.0 * term, start, "Exponential sample")
 
 
 def _normal_parameters(params, _):

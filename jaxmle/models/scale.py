@@ -2,11 +2,11 @@
 
 import functools
 import math
+from typing import Any
 
 import jax.numpy as jnp
 
 from jaxmle.core.tree import as_array
-from jaxmle.terms.objective import Objective
 
 
 def start_scale(y, weights=None):
@@ -45,7 +45,7 @@ def weighted_mean(values, weights=None):
     return level + jnp.sum(weights * (values - level)) / jnp.sum(weights)
 
 
-def exact_fit(objective: Objective, params):
+def exact_fit(objective: Any, params):
     """Whether ``sigma`` is no more than the rounding error of the response: then the likelihood is unbounded."""
     y = objective.terms[0].y
     largest = jnp.max(jnp.abs(y))
@@ -59,13 +59,13 @@ def two_conventions(count: int):
 
     def remark(params, nobs):
         sigma, freedom = float(params["sigma"]), nobs - count
+        if freedom > 0:
+            other = f"is {sigma * math.sqrt(nobs / freedom):.6g} on {freedom:g} degrees of freedom"
+        else:
+            other = "does not exist: there are no degrees of freedom left"
         yield (
             f"sigma is the maximum likelihood estimate, the root of RSS / n: {sigma:.6g}. The residual standard error, "
-            + (
-                f"the root of RSS / (n - p), is {sigma * math.sqrt(nobs / freedom):.6g} on {freedom:g} degrees of freedom."
-                if freedom > 0
-                else "the root of RSS / (n - p), does not exist: there are no degrees of freedom left."
-            )
+            f"the root of RSS / (n - p), {other}."
         )
 
     return remark

@@ -20,9 +20,7 @@ def _predict(params, x):
 
 
 @Model
-def softmax(
-    x, y, weights=None, *, n_classes: int | None = None, labels: Sequence[str] | None = None
-) -> Problem:
+def softmax(x, y, weights=None, *, n_classes: int | None = None, labels: Sequence[str] | None = None) -> Problem:
     r"""Softmax regression: ``y_i ~ Categorical(logits = (0, x_i . beta))``. Class 0 is the baseline.
 
     Arguments: ``x`` (n, p), taken as it is (no intercept is added); ``y`` (n,), labels 0, 1, ..., K - 1;

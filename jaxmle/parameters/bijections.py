@@ -11,28 +11,31 @@ correlation matrix by its strict lower triangle and a unit vector by area on the
 
 import abc
 import math
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmle.core.tree import is_traced
+
 
 class Bijection(eqx.Module):
     """A constraint, as a map from unconstrained numbers. ``elementwise``: each value depends on its own z only."""
 
-    elementwise: eqx.AbstractClassVar[bool]
+    elementwise: ClassVar[bool]
 
     @abc.abstractmethod
-    def forward(self, z):
+    def forward(self, z) -> Any:
         """The value at the unconstrained ``z``."""
 
     @abc.abstractmethod
-    def inverse(self, value):
+    def inverse(self, value) -> Any:
         """The unconstrained z of ``value``; not finite where ``value`` is not allowed."""
 
     @abc.abstractmethod
-    def log_det(self, z):
+    def log_det(self, z) -> Any:
         """The log absolute determinant of the derivative of ``forward`` at ``z``, summed over the leaf."""
 
     @abc.abstractmethod
@@ -48,7 +51,7 @@ class Bijection(eqx.Module):
         with jax.ensure_compile_time_eval():
             return bool(jnp.all(jnp.isfinite(self.inverse(jnp.asarray(value)))))
 
-    def limits(self):
+    def limits(self) -> tuple[Any, Any]:
         """The values that z of minus and plus infinity stand for; None where they are no limit."""
         return None, None
 
@@ -56,7 +59,7 @@ class Bijection(eqx.Module):
 class Identity(Bijection):
     """Any finite number."""
 
-    elementwise = True
+    elementwise: ClassVar[bool] = True
 
     def forward(self, z):
         return z
@@ -77,7 +80,7 @@ class Identity(Bijection):
 class Exp(Bijection):
     """Positive numbers, as exp(z)."""
 
-    elementwise = True
+    elementwise: ClassVar[bool] = True
 
     def forward(self, z):
         return jnp.exp(z)
@@ -102,7 +105,7 @@ class Above(Bijection):
     """Numbers above ``lower``, as lower + exp(z)."""
 
     lower: jax.typing.ArrayLike
-    elementwise = True
+    elementwise: ClassVar[bool] = True
 
     def forward(self, z):
         return jnp.asarray(self.lower, z.dtype) + jnp.exp(z)
@@ -127,7 +130,7 @@ class Below(Bijection):
     """Numbers below ``upper``, as upper - exp(z)."""
 
     upper: jax.typing.ArrayLike
-    elementwise = True
+    elementwise: ClassVar[bool] = True
 
     def forward(self, z):
         return jnp.asarray(self.upper, z.dtype) - jnp.exp(z)
@@ -153,7 +156,7 @@ class Between(Bijection):
 
     lower: jax.typing.ArrayLike
     upper: jax.typing.ArrayLike
-    elementwise = True
+    elementwise: ClassVar[bool] = True
 
     def forward(self, z):
         lower, upper = jnp.asarray(self.lower, z.dtype), jnp.asarray(self.upper, z.dtype)
@@ -181,7 +184,7 @@ class Between(Bijection):
 class Simplex(Bijection):
     """Positive numbers that sum to one along the last axis, as a softmax with the last logit zero."""
 
-    elementwise = False
+    elementwise: ClassVar[bool] = False
 
     def forward(self, z):
         return jax.nn.softmax(_append_zero(z), axis=-1)
@@ -205,7 +208,7 @@ class Simplex(Bijection):
 class Ordered(Bijection):
     """Increasing numbers along the last axis: the first, then the logs of the gaps."""
 
-    elementwise = False
+    elementwise: ClassVar[bool] = False
 
     def forward(self, z):
         return jnp.cumsum(jnp.concatenate([z[..., :1], jnp.exp(z[..., 1:])], axis=-1), axis=-1)
@@ -232,7 +235,7 @@ class UnitVector(Bijection):
     """
 
     pole: jax.typing.ArrayLike
-    elementwise = False
+    elementwise: ClassVar[bool] = False
 
     def _reflect(self, vector):
         """The Householder reflection that swaps the last axis and ``pole``."""
@@ -269,7 +272,7 @@ class UnitVector(Bijection):
 class Covariance(Bijection):
     """Symmetric positive definite matrices, by the Cholesky factor with the logs of its diagonal."""
 
-    elementwise = False
+    elementwise: ClassVar[bool] = False
 
     def forward(self, z):
         size = _matrix_size(z.shape[-1])
@@ -302,7 +305,7 @@ class Covariance(Bijection):
 class Correlation(Bijection):
     """Correlation matrices, by canonical partial correlations tanh(z) (Lewandowski, Kurowicka and Joe 2009)."""
 
-    elementwise = False
+    elementwise: ClassVar[bool] = False
 
     def _cholesky(self, z):
         """The Cholesky factor, and the log of what is left of each row's unit length before each entry."""
@@ -337,7 +340,7 @@ class Correlation(Bijection):
         # diagonal of L by column; each entry of L has slope (1 - tanh^2) times what was left of its row.
         lower, before = self._cholesky(z)
         size = lower.shape[-1]
-        rows, columns = np.tril_indices(size, -1)
+        _, columns = np.tril_indices(size, -1)
         slopes = _log_sech_squared(z) + before
         diagonal = jnp.log(jnp.diagonal(lower, axis1=-2, axis2=-1))
         return jnp.sum(slopes) + jnp.sum(diagonal[..., columns])
@@ -384,9 +387,7 @@ def _with_bounds(shape, **bounds):
     """``shape``, of a leaf whose bounds are single numbers or arrays of the same shape."""
     for name, bound in bounds.items():
         if np.shape(bound) not in ((), shape):
-            raise ValueError(
-                f"{name} has shape {np.shape(bound)} and the value {shape}; give one number or one each"
-            )
+            raise ValueError(f"{name} has shape {np.shape(bound)} and the value {shape}; give one number or one each")
     return shape
 
 
@@ -397,4 +398,4 @@ def _square(shape, what):
 
 
 def _show(number) -> str:
-    return str(number) if jax.core.is_concrete(number) else "its bound"
+    return "its bound" if is_traced(number) else str(number)

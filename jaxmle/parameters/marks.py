@@ -36,9 +36,7 @@ def _is_mark(leaf) -> bool:
 
 def _mark(value, bijection, labels):
     if any(_is_mark(leaf) for leaf in jax.tree.leaves(value, is_leaf=_is_mark)):
-        raise TypeError(
-            "a leaf carries one mark; this value, or a leaf of it, is marked already: mark the bare value"
-        )
+        raise TypeError("a leaf carries one mark; this value, or a leaf of it, is marked already: mark the bare value")
     if bijection is not None and isinstance(value, list | tuple):
         value = jnp.asarray(value)
     return Mark(value, bijection, None if labels is None else tuple(str(label) for label in labels))
@@ -66,7 +64,7 @@ def positive(value, labels: Sequence[str] | None = None) -> Mark:
     return _mark(value, bijections.Exp(), labels)
 
 
-def interval(value, lower=None, upper=None, labels: Sequence[str] | None = None) -> Mark:
+def interval(value, lower: Any = None, upper: Any = None, labels: Sequence[str] | None = None) -> Mark:
     """Numbers strictly between ``lower`` and ``upper``; either end may be left out.
 
     Arguments: ``value``, a start of any shape; ``lower`` and ``upper``, numbers or arrays of that shape; ``labels``,

@@ -364,13 +364,9 @@ class _Builder:
             if target is None or target.kind != FREE:
                 names = ", ".join(leaf.name for leaf in self.leaves if leaf.kind == FREE) or "none"
                 why = "there is no such leaf" if target is None else f"that leaf is {target.kind}"
-                raise KeyError(
-                    f"parameter {name!r} is tied to {path!r}, but {why}; the free leaves are: {names}"
-                )
+                raise KeyError(f"parameter {name!r} is tied to {path!r}, but {why}; the free leaves are: {names}")
             self.leaves[position] = Leaf(name, TIED, target.index)
-        layout = Layout(
-            treedef, tuple(self.leaves), tuple(self.shapes), tuple(self.free_shapes), tuple(self.structure)
-        )
+        layout = Layout(treedef, tuple(self.leaves), tuple(self.shapes), tuple(self.free_shapes), tuple(self.structure))
         labels = tuple(self.labels) if any(label is not None for label in self.labels) else None
         return Space(tuple(self.bijections), tuple(self.constants), layout, labels), tuple(self.values)
 

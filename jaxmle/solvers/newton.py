@@ -1,6 +1,7 @@
 """Newton's method in a trust region, as a state machine."""
 
 import dataclasses
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -67,7 +68,7 @@ class Newton(eqx.Module):
 
     switch: float = 1e-2
     radius: float = 0.1
-    order = 2
+    order: ClassVar[int] = 2
 
     def init(self, z: Float[Array, " m"], tolerance, size: Float[Array, " m"]) -> NewtonState:
         """The state that asks for ``z``, whose numbers are of ``size`` (zero where zero is no natural origin)."""

@@ -33,9 +33,7 @@ def to_frame(table: Table) -> pandas.DataFrame:
     pandas = _pandas()
     values = [[value if isinstance(value, float) else math.nan for value in row.values] for row in table.rows]
     labels = [row.label for row in table.rows]
-    return pandas.DataFrame(
-        values, index=pandas.Index(labels, dtype=object), columns=list(table.columns), dtype=float
-    )
+    return pandas.DataFrame(values, index=pandas.Index(labels, dtype=object), columns=list(table.columns), dtype=float)
 
 
 def _pandas():

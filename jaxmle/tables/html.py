@@ -52,10 +52,7 @@ def _header(table: Table) -> list[str]:
 
 def _rows(table: Table) -> list[str]:
     heads = [_tag("th", name, f' scope="col"{RIGHT}') for name in table.columns]
-    rows = [
-        _row(_label(row.label), *map(_cell, cells))
-        for row, cells in zip(table.rows, table.cells, strict=True)
-    ]
+    rows = [_row(_label(row.label), *map(_cell, cells)) for row, cells in zip(table.rows, table.cells, strict=True)]
     head, body = _inside("thead", [_row("<td></td>", *heads)]), _inside("tbody", rows)
     return ['<table class="jaxmle-rows">', *head, *body, "</table>"]
 

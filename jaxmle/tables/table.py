@@ -118,10 +118,7 @@ class Table:
         >>> table.to_dict()
         {'title': 'Coin', 'header': {}, 'rows': {'p': {'coef': None}}, 'notes': []}
         """
-        rows = {
-            row.label: dict(zip(self.columns, map(finite_or_none, row.values), strict=True))
-            for row in self.rows
-        }
+        rows = {row.label: dict(zip(self.columns, map(finite_or_none, row.values), strict=True)) for row in self.rows}
         return {"title": self.title, "header": dict(self.header), "rows": rows, "notes": list(self.notes)}
 
     def _repr_html_(self) -> str:
@@ -151,9 +148,7 @@ def _check_columns(columns: tuple[str, ...], formats: tuple[str, ...]) -> None:
         )
     for name, format in zip(columns, formats, strict=True):
         if format not in FORMATS:
-            raise ValueError(
-                f"Column {name!r} has the unknown format {format!r}. Use one of: {', '.join(FORMATS)}."
-            )
+            raise ValueError(f"Column {name!r} has the unknown format {format!r}. Use one of: {', '.join(FORMATS)}.")
 
 
 def _check_rows(rows: tuple[Row, ...], expected: int) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -22,7 +22,7 @@ class RowLikelihood(Term):
     data: Any
     weights: Any = None
     block: int | None = eqx.field(static=True, default=None)
-    is_likelihood = True
+    is_likelihood: ClassVar[bool] = True
 
     def evaluate(self, lift, point, order):
         flat, cut = flatten_point(point)
@@ -81,7 +81,7 @@ class WholeLikelihood(Term):
     function: Callable
     data: Any
     observations: Any
-    is_likelihood = True
+    is_likelihood: ClassVar[bool] = True
 
     def evaluate(self, lift, point, order):
         flat, cut = flatten_point(point)

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -18,14 +18,14 @@ class Term(eqx.Module):
     Terms add (``a + b``) and can be multiplied by a positive number; both give an :class:`Objective`.
     """
 
-    is_likelihood: eqx.AbstractClassVar[bool]
+    is_likelihood: ClassVar[bool]
 
     @abc.abstractmethod
     def evaluate(self, lift: Callable, point: tuple, order: int) -> Evaluation:
         """The evaluation at ``params = lift(point)``, with derivatives to ``order`` in the flattened point."""
 
     @abc.abstractmethod
-    def nobs(self):
+    def nobs(self) -> Any:
         """How many observations it speaks for: the sum of the case weights; zero for a prior."""
 
     @abc.abstractmethod
@@ -37,7 +37,7 @@ class Term(eqx.Module):
         """Raise where the function of the term is not what it must be, tried at concrete ``params``. Never traced."""
 
     @abc.abstractmethod
-    def weights_of_rows(self):
+    def weights_of_rows(self) -> Any:
         """The case weights, None where there are none."""
 
     @abc.abstractmethod
@@ -66,7 +66,7 @@ class Objective(Term):
 
     terms: tuple[Term, ...] = ()
     factors: tuple[Any, ...] = ()
-    is_likelihood = False
+    is_likelihood: ClassVar[bool] = False
 
     def evaluate(self, lift, point, order):
         total = nothing(point, order)

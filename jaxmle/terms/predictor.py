@@ -162,9 +162,7 @@ def noise_derivatives(log_density: Callable, eta: tuple, y, order: int):
     flat = jnp.concatenate([part.reshape(part.shape[0], -1) for part in parts], axis=1)
 
     def one(eta, y):
-        cut = [
-            eta[end - math.prod(shape) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)
-        ]
+        cut = [eta[end - math.prod(shape) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)]
         value = log_density(y, *jax.tree_util.tree_unflatten(treedef, cut))
         if jnp.ndim(value):
             raise ValueError(

@@ -1,6 +1,7 @@
 """A log-prior: a log-density of params alone."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import jax.numpy as jnp
 
@@ -13,7 +14,7 @@ class LogPrior(Term):
     """A log-prior from a function of params. Made by :func:`log_prior`."""
 
     function: Callable
-    is_likelihood = False
+    is_likelihood: ClassVar[bool] = False
 
     def log_density(self, params):
         """The log-density at ``params``, a scalar."""
@@ -45,7 +46,9 @@ class LogPrior(Term):
 
     def explain(self, params):
         value = self.log_density(params)
-        return [] if jnp.isfinite(value) else [f"the log-prior is {float(value)} there"]
+        if jnp.isfinite(value):
+            return []
+        return [f"the log-prior is {float(value)} at the start: is its scale (or strength) positive and not extreme?"]
 
 
 def log_prior(function: Callable) -> Term:

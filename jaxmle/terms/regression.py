@@ -9,7 +9,7 @@ and Wright 2006, section 10.2).
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -33,7 +33,7 @@ class Regression(Term):
     y: Any
     weights: Any = None
     block: int | None = eqx.field(static=True, default=None)
-    is_likelihood = True
+    is_likelihood: ClassVar[bool] = True
 
     @property
     def log_density(self) -> Callable:

@@ -134,15 +134,14 @@ def sum_over_blocks(evaluate: Callable[..., Evaluation], data, weights, block: i
         if weights is None and count * size == n:
             return evaluate(rows, None)
         fresh = start + jnp.arange(size) >= i * size
-        ones = jnp.ones((), jnp.result_type(float)) if weights is None else None
-        w = ones if weights is None else jax.lax.dynamic_slice_in_dim(weights, start, size)
-        return evaluate(rows, jnp.where(fresh, w, 0.0))
+        w = jnp.ones(size) if weights is None else jax.lax.dynamic_slice_in_dim(weights, start, size)
+        return evaluate(rows, jnp.where(fresh, w, jnp.zeros((), w.dtype)))
 
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(at, 0))
     return jax.lax.fori_loop(0, count, lambda i, total: total + at(i), zeros)
 
 
-def weighted(values, weights):
+def weighted(values, weights) -> Any:
     """``weights * values``, with rows of weight zero worth zero whatever their value."""
     if weights is None or values is None:
         return values
@@ -173,9 +172,7 @@ def explain_rows(data, what: str) -> list[str]:
 def check_weights_shape(weights, n: int, what: str) -> None:
     """Raise ``ValueError`` unless there is one weight for each row."""
     if weights is not None and weights.shape != (n,):
-        raise ValueError(
-            f"{what} needs one weight for each of its {n} rows; the weights have shape {weights.shape}"
-        )
+        raise ValueError(f"{what} needs one weight for each of its {n} rows; the weights have shape {weights.shape}")
 
 
 def _named(name: str) -> str:
