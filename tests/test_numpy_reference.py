@@ -74,9 +74,7 @@ def exact_derivatives(name, theta, x, y, weights=None):
     weights = np.ones(len(y)) if weights is None else weights
 
     def total(*point):
-        terms = (
-            exact_term(name, point, row, label) for row, label in zip(x.tolist(), y.tolist(), strict=True)
-        )
+        terms = (exact_term(name, point, row, label) for row, label in zip(x.tolist(), y.tolist(), strict=True))
         return mpmath.fdot(weights.tolist(), terms)
 
     point, unit = tuple(map(mpmath.mpf, theta.tolist())), np.eye(len(theta), dtype=int)
@@ -190,9 +188,7 @@ def test_newton_agrees_with_ols_on_stackloss():
     fit = reference.newton(lambda theta: reference.normal((theta[:-1], theta[-1]), x, y), start)
     # Maximum likelihood divides by n where OLS divides by n - p.
     errors = theirs.bse * np.sqrt(theirs.df_resid / len(y))
-    check_fit(
-        fit, np.append(theirs.params, sigma), np.append(errors, sigma / np.sqrt(2 * len(y))), theirs.llf
-    )
+    check_fit(fit, np.append(theirs.params, sigma), np.append(errors, sigma / np.sqrt(2 * len(y))), theirs.llf)
 
 
 def test_newton_does_not_mind_the_units_of_a_column():
@@ -219,9 +215,7 @@ def test_newton_says_when_it_cannot_go_on():
     with pytest.raises(np.linalg.LinAlgError, match="columns of x may be collinear"):
         reference.newton(lambda beta: reference.bernoulli(beta, twice, y), np.zeros(2))
     with pytest.raises(np.linalg.LinAlgError, match="start too far from the maximum"):
-        reference.newton(
-            lambda theta: reference.normal((theta[:-1], theta[-1]), x, y), np.append(np.zeros(4), 9.0)
-        )
+        reference.newton(lambda theta: reference.normal((theta[:-1], theta[-1]), x, y), np.append(np.zeros(4), 9.0))
     with pytest.raises(RuntimeError, match="did not converge in 2 steps"):
         reference.newton(lambda beta: reference.bernoulli(beta, x, y), np.zeros(4), max_steps=2)
     with pytest.raises(ValueError, match="log-likelihood at the start is nan"):

@@ -170,9 +170,7 @@ def test_html_is_well_formed_and_holds_every_cell(table):
     root = ElementTree.fromstring(table.to_html())
     rows = root.findall("./table[@class='jaxmle-rows']/tbody/tr")
     found = [[cell.text or "" for cell in row] for row in rows]
-    assert found == [
-        [printable(row.label), *cells] for row, cells in zip(table.rows, table.cells, strict=True)
-    ]
+    assert found == [[printable(row.label), *cells] for row, cells in zip(table.rows, table.cells, strict=True)]
     header = root.findall("./table[@class='jaxmle-header']//th")
     assert sorted(cell.text or "" for cell in header) == sorted(label for label, _ in table.header)
     assert [note.text or "" for note in root.findall("./ol/li")] == [printable(note) for note in table.notes]
@@ -237,9 +235,7 @@ def test_table_without_title_starts_at_its_first_rule():
 
 def test_long_label_and_long_header_widen_the_table():
     label, value = "x" * 90, "y" * 120
-    text = str(
-        Table("", (("a", value), ("b", "1")), ("coef",), (Row(label, (1.0,)),), formats=("coefficient",))
-    )
+    text = str(Table("", (("a", value), ("b", "1")), ("coef",), (Row(label, (1.0,)),), formats=("coefficient",)))
     assert label in text
     assert f"a:  {value}  b:" in text
 

@@ -5,6 +5,7 @@ import numpy as np
 
 from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced, named_leaves
+from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.parameters.space import FREE, Space
 from jaxmle.terms.objective import Term, as_objective
 
@@ -80,8 +81,6 @@ def _bad_weights(objective, status) -> str:
 
 def _bad_gradient(objective, space, values) -> str:
     """The value is finite, so it is a derivative that is not: name its parameters."""
-    from jaxmle.fitting.program import evaluate_in_z
-
     z = space.to_z(values)
     evaluation = jax.jit(evaluate_in_z, static_argnums=3)(objective, space.unlabelled(), z, 2)
     if not np.isfinite(evaluation.value):

@@ -37,7 +37,7 @@ def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed") -> 
     >>> problem = jm.models.poisson(jnp.array([2.0, 3.0, 4.0]))
     >>> inference = jm.infer(problem, jm.fit(problem))
     >>> round(float(inference.bse["rate"]), 4), round(float(inference.llf), 4)
-    (1.0, -5.1691)
+    (1.0, -4.7754)
 
     Source: Efron and Hinkley (1978), "Assessing the accuracy of the maximum likelihood estimator: observed versus
     expected Fisher information"; Akaike (1974); Schwarz (1978).

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def read_formula(formula: str, frame):
     return x.to_numpy(dtype=float), y.to_numpy(dtype=float)[:, 0], [_tidy(name) for name in x.columns]
 
 
-def _two_sides(formula, matrices):
+def _two_sides(formula, matrices) -> tuple[Any, Any]:
     """The response and the design of the matrices that formulaic made."""
     y, x = getattr(matrices, "lhs", None), getattr(matrices, "rhs", None)
     if y is None or not hasattr(x, "columns"):

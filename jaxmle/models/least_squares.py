@@ -38,7 +38,7 @@ def least_squares(problem: Problem, fit: Fit) -> LeastSquares:
     >>> import jaxmle as jm
     >>> problem = jm.models.linear(jnp.array([[1.0], [2.0], [3.0]]), jnp.array([1.1, 1.9, 3.1]))
     >>> round(float(least_squares(problem, jm.fit(problem)).scale), 4)
-    0.1195
+    0.1165
 
     Source: Bates and Watts (1988), "Nonlinear Regression Analysis", equation 2.7; NIST/ITL StRD.
     """

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas
 
-    from jaxmle.tables.table import Table
 
-
-def to_frame(table: Table) -> pandas.DataFrame:
+def to_frame(table) -> pandas.DataFrame:
     """The rows as a data frame of floats, indexed by label; a text or a blank becomes NaN.
 
     Args:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
-from typing import TYPE_CHECKING
 
 from jaxmle.tables.characters import printable
-
-if TYPE_CHECKING:
-    from jaxmle.tables.table import Table
 
 # Notebooks right-align every cell, labels included; these two survive wherever the fragment is pasted.
 LEFT = ' style="text-align: left"'
 RIGHT = ' style="text-align: right"'
 
 
-def to_html(table: Table) -> str:
+def to_html(table) -> str:
     """The table as a `div` of class `jaxmle-table`: the header, the rows, the notes as a numbered list.
 
     Args:
@@ -45,19 +41,19 @@ def to_html(table: Table) -> str:
     return "\n".join(['<div class="jaxmle-table">', *parts, "</div>"])
 
 
-def _header(table: Table) -> list[str]:
+def _header(table) -> list[str]:
     lines = [_row(*(_label(label) + _cell(value) for label, value in line)) for line in table.header_lines]
     return ['<table class="jaxmle-header">', *_inside("tbody", lines), "</table>"] if lines else []
 
 
-def _rows(table: Table) -> list[str]:
+def _rows(table) -> list[str]:
     heads = [_tag("th", name, f' scope="col"{RIGHT}') for name in table.columns]
     rows = [_row(_label(row.label), *map(_cell, cells)) for row, cells in zip(table.rows, table.cells, strict=True)]
     head, body = _inside("thead", [_row("<td></td>", *heads)]), _inside("tbody", rows)
     return ['<table class="jaxmle-rows">', *head, *body, "</table>"]
 
 
-def _notes(table: Table) -> list[str]:
+def _notes(table) -> list[str]:
     items = [_tag("li", note) for note in table.notes]
     return ['<ol class="jaxmle-notes">', *items, "</ol>"] if items else []
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from typing import TYPE_CHECKING
 
 from jaxmle.tables.characters import printable
-
-if TYPE_CHECKING:
-    from jaxmle.tables.table import Table
 
 _GREEK = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"
 
@@ -39,7 +35,7 @@ _ESCAPES = str.maketrans(
 )
 
 
-def to_latex(table: Table) -> str:
+def to_latex(table) -> str:
     r"""The table as a `tabular` that needs `\usepackage{booktabs}` and nothing else.
 
     Greek letters and subscript digits become commands; other letters outside Latin need LuaLaTeX or XeLaTeX
@@ -96,7 +92,7 @@ def escaped(text: str) -> str:
     return printable(text).translate(_ESCAPES)
 
 
-def _rows(table: Table) -> list[str]:
+def _rows(table) -> list[str]:
     return [
         _row(escaped(row.label), *map(_cell, row.values, cells))
         for row, cells in zip(table.rows, table.cells, strict=True)
@@ -111,13 +107,13 @@ def _cell(value: float | str | None, shown: str) -> str:
     return rf"${mantissa} \times 10^{{{int(exponent)}}}$" if e else f"${mantissa}$"
 
 
-def _title(table: Table) -> list[str]:
+def _title(table) -> list[str]:
     if not table.title:
         return []
     return [_row(_span(len(table.columns) + 1, "c", escaped(table.title))), r"\midrule"]
 
 
-def _header(table: Table) -> list[str]:
+def _header(table) -> list[str]:
     """The pairs in two columns, each spanning half of the tabular."""
     columns = len(table.columns) + 1
     left, right = columns - columns // 2, columns // 2
@@ -126,7 +122,7 @@ def _header(table: Table) -> list[str]:
     return [*rows, r"\midrule"] if rows else []
 
 
-def _notes(table: Table) -> list[str]:
+def _notes(table) -> list[str]:
     if not table.notes:
         return []
     notes = [rf"{escaped(f'[{number}] {note}')} \par" for number, note in enumerate(table.notes, start=1)]

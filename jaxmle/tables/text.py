@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from jaxmle.tables.characters import left, printable, right, width, wrap
-
-if TYPE_CHECKING:
-    from jaxmle.tables.table import Table
 
 # statsmodels' page and column: six columns of eleven leave twelve characters for the label.
 PAGE = 78
@@ -16,7 +12,7 @@ COLUMN = 11
 GAP = 2
 
 
-def to_text(table: Table) -> str:
+def to_text(table) -> str:
     """The table as text: no line is wider than its rules, and no label or value is cut.
 
     Args:
@@ -47,14 +43,14 @@ def to_text(table: Table) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _grid(table: Table) -> list[list[str]]:
+def _grid(table) -> list[list[str]]:
     """The column heads and the rows, as printable cells; the first of each is the label."""
     heads = ["", *table.columns]
     rows = [[row.label, *cells] for row, cells in zip(table.rows, table.cells, strict=True)]
     return [[printable(cell) for cell in line] for line in (heads, *rows)]
 
 
-def _widths(table: Table) -> list[int]:
+def _widths(table) -> list[int]:
     """The label's width, then the columns': roomy where the page allows, tight where it does not."""
     label, *natural = (max(map(width, cells)) for cells in zip(*_grid(table), strict=True))
     tight = [GAP + n for n in natural]
@@ -67,7 +63,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return left(cells[0], widths[0]) + "".join(map(right, cells[1:], widths[1:]))
 
 
-def _header(table: Table, page: int) -> list[str]:
+def _header(table, page: int) -> list[str]:
     """Two columns of equal width, unless one of them needs more than half of the page."""
     first, second = _halves(table)
     second = min(max(second, (page - GAP) // 2), page - GAP - first)
@@ -78,7 +74,7 @@ def _header(table: Table, page: int) -> list[str]:
     ]
 
 
-def _halves(table: Table) -> tuple[int, int]:
+def _halves(table) -> tuple[int, int]:
     """The widths that the left and the right column of the header need."""
     first = [width(_pair(line[0])) for line in table.header_lines]
     second = [width(_pair(line[1])) for line in table.header_lines if len(line) == 2]

@@ -83,9 +83,7 @@ def _poisson(y, log_rate):
 
 def _negative_binomial(y, log_mean, r):
     m = mp.exp(log_mean)
-    return (
-        mp.loggamma(y + r) - mp.loggamma(r) - mp.loggamma(y + 1) - r * mp.log1p(m / r) - y * mp.log1p(r / m)
-    )
+    return mp.loggamma(y + r) - mp.loggamma(r) - mp.loggamma(y + 1) - r * mp.log1p(m / r) - y * mp.log1p(r / m)
 
 
 _LOGITS = (-700.0, -40.0, -3.0, 0.0, 0.5, 3.0, 40.0, 700.0)

@@ -77,8 +77,8 @@ def _is_correlation(value):
 
 
 def _array_bounds(value):
-    lower, upper = (np.zeros_like(value) + np.array(end) for end in ([0.0, -3.0, 10.0], [1.0, -2.0, 1000.0]))
-    return jm.interval(value, lower=lower, upper=upper)
+    zeros = np.zeros(np.shape(value))
+    return jm.interval(value, lower=zeros + np.array([0.0, -3.0, 10.0]), upper=zeros + np.array([1.0, -2.0, 1000.0]))
 
 
 def _between_array_bounds(value):

@@ -264,9 +264,7 @@ def test_probabilities_sum_to_one(row):
     assert total == pytest.approx(1.0, abs=1e-10)
 
 
-@pytest.mark.parametrize(
-    "row", [row for row in TABLE if hasattr(row.module, "logcdf")], ids=lambda row: row.name
-)
+@pytest.mark.parametrize("row", [row for row in TABLE if hasattr(row.module, "logcdf")], ids=lambda row: row.name)
 def test_distribution_functions_equal_scipy(row):
     y = np.concatenate([_ordinary(row), [-1.0, 1e3]])
     frozen, module = row.frozen(*row.typical), row.module
@@ -300,16 +298,12 @@ def test_deep_tails(name, y, parameters, upper):
     got, slope = jax.jit(jax.value_and_grad(module.logsf, at))(y, *parameters)
     with mp.workdps(60):
         arguments = list(map(mp.mpf, (y, *parameters)))
-        exact = mp.diff(
-            lambda x: upper(*arguments[:at], x, *arguments[at + 1 :]), arguments[at], h=mp.mpf(10) ** -20
-        )
+        exact = mp.diff(lambda x: upper(*arguments[:at], x, *arguments[at + 1 :]), arguments[at], h=mp.mpf(10) ** -20)
         assert float(got) == pytest.approx(float(upper(*arguments)), rel=1e-11)
         assert float(slope) == pytest.approx(float(exact), rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    "row", [row for row in TABLE if hasattr(row.module, "quantile")], ids=lambda row: row.name
-)
+@pytest.mark.parametrize("row", [row for row in TABLE if hasattr(row.module, "quantile")], ids=lambda row: row.name)
 def test_quantile_inverts_the_distribution_function(row):
     q = np.array([1e-10, 0.01, 0.3, 0.5, 0.9, 0.999])
     np.testing.assert_allclose(

@@ -121,10 +121,8 @@ def test_forward_of_inverse_is_the_identity(row):
     z = jax.jit(jax.vmap(_bijection(row).inverse))(values)
     assert np.all(np.isfinite(z))
     found = _found(row, z)
-    rounding = (
-        50 * EPS * (np.abs(found.jacobian) @ (np.abs(found.z) + 1)[..., None]).max() + 50 * EPS * np.abs(values).max()
-    )
-    np.testing.assert_allclose(found.values, values, rtol=0, atol=rounding)
+    moved = (np.abs(found.jacobian) @ (np.abs(found.z) + 1)[..., None]).max()
+    np.testing.assert_allclose(found.values, values, rtol=0, atol=50 * EPS * (moved + np.abs(values).max()))
 
 
 @per_mark
@@ -225,14 +223,15 @@ def test_whole_and_fractional_bounds_are_one_program():
 
 @per_mark
 def test_single_precision_stays_single(row):
-    """The derivatives too, and with bounds in double precision."""
+    """The derivatives too, and whatever the precision of the bounds."""
     space, values = Space.of({"leaf": row.mark(np.asarray(row.value, np.float32))})
-    assert space.bijections[0].allows(values[0])
-    z = jax.jit(Space.to_z)(space, values)
-    found = _found(row, np.broadcast_to(z, _z(row).shape))
-    assert {array.dtype for array in found} == {np.dtype(np.float32)}
-    assert jax.eval_shape(space.params, z)["leaf"].dtype == jax.eval_shape(space.log_det, z).dtype == np.float32
-    np.testing.assert_allclose(found.values[0], row.value, rtol=0, atol=2e-6 * np.abs(row.value).max())
+    (bijection,) = space.bijections
+    assert bijection.allows(values[0])
+    z, back = jax.jit(lambda value: (bijection.inverse(value), bijection.forward(bijection.inverse(value))))(values[0])
+    np.testing.assert_allclose(back, row.value, rtol=0, atol=2e-6 * np.abs(row.value).max())
+    arrays = jax.eval_shape(_compiled(row.name), z[None])
+    lifted = jax.eval_shape(lambda z: (space.params(z), jax.value_and_grad(space.log_det)(z)), z.ravel())
+    assert {leaf.dtype for leaf in jax.tree.leaves((z, arrays, lifted))} == {np.dtype(np.float32)}
 
 
 @per_row
@@ -270,27 +269,24 @@ def test_fit_names_the_leaf_its_value_and_the_constraint_of_a_start_outside(row)
 
 
 def test_no_value_raises_inside_a_trace():
-    """A lane for each mark whose start is outside, after one whose starts are all inside."""
-    lanes = [_values_with(None, None)] + [_values_with(row.name, row.outside[0]) for row in FULL]
-    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *lanes)
+    values = {row.name: row.outside[0] for row in FULL}
 
-    def fit_one(values):
-        start = {"group": {row.name: row.mark(values[row.name]) for row in FULL}}
+    def status(values):
+        start = {row.name: row.mark(values[row.name]) for row in FULL if row.name in values}
         return jm.fit(_log_prior(), start, max_steps=1).status
 
-    statuses = jax.jit(jax.vmap(fit_one))(stacked)
+    assert jax.eval_shape(status, values).shape == ()
+    name = "interval, lower end"
+    row = next(row for row in FULL if row.name == name)
+    lanes = np.stack([row.value, *row.outside])
+    statuses = jax.jit(jax.vmap(status))({name: lanes})
     assert statuses[0] != codes.START_OUTSIDE
     assert np.all(statuses[1:] == codes.START_OUTSIDE)
 
 
-def _values_with(name, value):
-    return {row.name: value if row.name == name else row.value for row in FULL}
-
-
 MIXTURES = {
     "elementwise": ["free", "positive", "interval", "interval, lower end", "interval, upper end"],
-    "all marks": [row.name for row in ROWS],
-    "batches": ["positive, in a batch", "simplex, in a batch", "covariance matrix, in a batch"],
+    "batches": ["positive, in a batch", "covariance matrix", "simplex, in a batch"],
 }
 
 

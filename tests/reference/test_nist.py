@@ -21,7 +21,7 @@ RESIDUALS_ARE_ROUNDING = "nist-nls-lanczos1"
 NAMES = {name: getattr(jnp, name) for name in ("exp", "log", "sqrt", "cos", "sin", "arctan", "pi")}
 
 
-def fit_from(case, mean, data, response, start):
+def fit_from(mean, data, response, start):
     """The problem of a nonlinear case from one of its starts, its fit, and how many programs that compiled."""
     with cases.Compilations() as compiled:
         problem = jm.models.nonlinear_least_squares(mean, data, response, cases.numbers(start))
@@ -35,9 +35,11 @@ def nonlinear(request):
     data = cases.columns(case)
     response = {"y": data["y"], "log(y)": np.log(data["y"])}[case["model"]["response"]]
     code = compile(case["model"]["mean"], request.param, "eval")
-    fits = []
-    for start in case["starts"]:
-        fits.append(fit_from(case, lambda p, row: eval(code, NAMES, {**row, **p}), data, response, start))
+
+    def mean(params, row):
+        return eval(code, NAMES, {**row, **params})
+
+    fits = [fit_from(mean, data, response, start) for start in case["starts"]]
     return SimpleNamespace(id=request.param, case=case, fits=fits, rounding=request.param == RESIDUALS_ARE_ROUNDING)
 
 
