@@ -62,13 +62,13 @@ def _same(one, other, what=("params", "bse", "cov", "llf", "nobs", "aic", "bic")
 @few
 @hypothesis.given(seeds)
 def test_map_with_a_flat_prior_is_mle(seed):
-    rng, x, y = _linear_sample(seed)
-    problem = jm.models.linear(x, y)
+    x, coins = _coins(seed, 1)
+    problem = jm.models.logistic(x, coins[0], ONES)
     mle = jm.fit(problem)
     for flat in (problem + jm.priors.flat(), jm.priors.flat() + problem):
         map_ = jm.fit(flat)
         for a, b in zip(jax.tree.leaves(mle), jax.tree.leaves(map_), strict=True):
-            assert np.array_equal(a, b)
+            assert np.array_equal(a, b, equal_nan=True)
 
 
 def test_map_is_the_mode_in_the_parameters_as_they_were_written():
@@ -85,14 +85,16 @@ def test_map_is_the_mode_in_the_parameters_as_they_were_written():
     assert unconstrained.ok
     assert float(unconstrained.params["rate"]) == pytest.approx(125 / 202, rel=1e-9)
     # What is reported is the density of the parameters, with the log-determinant beside it.
-    assert float(unconstrained.value) == pytest.approx(float(posterior(unconstrained.params)), rel=1e-12)
+    rate = 125 / 202
+    value = stats.poisson.logpmf(deaths, rate) @ years + stats.gamma.logpdf(rate, 3.0, scale=0.5)
+    assert float(unconstrained.value) == pytest.approx(value, rel=1e-9)
     assert float(unconstrained.log_jacobian) == pytest.approx(np.log(125 / 202), rel=1e-9)
 
 
 def test_a_joint_mode_that_does_not_exist_is_not_returned():
     """A centred hierarchical prior: the density rises without limit as its scale shrinks with the effects."""
     likelihood = jm.likelihood(
-        lambda p, rows: jm.densities.normal.logpdf(rows["y"], p["mu"][rows["group"]], jnp.ones(3)),
+        lambda p, rows: jm.densities.normal.logpdf(rows["y"], p["mu"][rows["group"]], jnp.ones_like(rows["y"])),
         {"y": jnp.array([0.3, -0.2, 0.1]), "group": jnp.arange(3)},
     )
     prior = jm.log_prior(lambda p: jnp.sum(jm.densities.normal.logpdf(p["mu"], jnp.zeros(3), p["tau"] * jnp.ones(3))))
@@ -163,7 +165,7 @@ def test_tied_parameters_count_once_and_share_their_uncertainty():
 
     def both(params, rows):
         means = jnp.stack([params["a"], params["b"]])
-        return jm.densities.normal.logpdf(rows["y"], means[rows["sample"]], jnp.broadcast_to(params["sigma"], (20,)))
+        return jm.densities.normal.logpdf(rows["y"], means[rows["sample"]], params["sigma"])
 
     term = jm.likelihood(both, {"y": y.ravel(), "sample": np.repeat([0, 1], 10)})
     fit = jm.fit(term, {"a": 0.0, "b": jm.tied("a"), "sigma": jm.positive(1.0)})
@@ -250,7 +252,7 @@ def test_a_run_cut_short_says_so(steps):
     assert int(fit.status) == codes.OUT_OF_STEPS
     assert not fit.ok
     assert int(fit.steps) == steps
-    assert f"ran out of steps before it converged; raise max_steps" in fit.message
+    assert "ran out of steps before it converged; raise max_steps" in fit.message
     assert f"after {steps} evaluations" in fit.message
 
 
@@ -332,7 +334,7 @@ GRADIENT_ROWS = 10
 
 def _linear_rows(params, rows):
     mean = rows["x"] @ params["beta"] + params["offset"]
-    return jm.densities.normal.logpdf(rows["y"], mean, jnp.full(GRADIENT_ROWS, 1.0) * params["sigma"])
+    return jm.densities.normal.logpdf(rows["y"], mean, params["sigma"])
 
 
 def _outputs(numbers):
@@ -400,7 +402,7 @@ def test_second_derivatives_equal_finite_differences_of_the_gradient():
 
     def total(theta):
         numbers = base | {
-            "y": base["y"] + theta[0] * jnp.arange(GRADIENT_ROWS) / GRADIENT_ROWS,
+            "y": base["y"] + theta[0] * jnp.linspace(0.0, 1.0, GRADIENT_ROWS),
             "weights": base["weights"] * jnp.exp(theta[1]),
             "scale": base["scale"] + theta[2],
             "offset": base["offset"] + theta[3],
@@ -420,6 +422,8 @@ def test_gradient_of_a_failed_fit_is_nan():
     def estimate(weights):
         return jm.fit(jm.models.logistic(X, (X[:, 1] > 0).astype(float), weights)).params["beta"][2]
 
+    forward = jax.jit(lambda weights: jax.jvp(estimate, (weights,), (weights,))[1])(ONES)
+    assert np.isnan(forward)
     assert np.isnan(jax.jit(jax.grad(estimate))(ONES)).any()
 
 
@@ -438,7 +442,8 @@ def test_block_size_changes_results_by_rounding_only(seed):
 @hypothesis.given(seeds)
 def test_invariant_to_a_linear_change_of_the_columns(seed):
     rng, x, y = _linear_sample(seed)
-    change = np.diag(10.0 ** rng.uniform(-3, 3, COLUMNS)) @ (np.eye(COLUMNS) + 0.2 * rng.normal(size=(COLUMNS,) * 2))
+    units = 10.0 ** rng.uniform(-3, 3, COLUMNS)
+    change = (np.eye(COLUMNS) + 0.2 * rng.normal(size=(COLUMNS,) * 2)) * units
     before, after = linear(x, y, ONES), linear(x @ change, y, ONES)
     _same(before, after, what=("llf", "aic", "bic"))
     np.testing.assert_allclose(after[1].bse["sigma"], before[1].bse["sigma"], rtol=1e-7)

@@ -117,8 +117,6 @@ def test_a_space_goes_through_jit_vmap_and_hash(name):
             s.log_det(z),
         )
 
-    once = scalars(s, z)
-    np.testing.assert_allclose(once[0], once[1], rtol=1e-14)
     lanes = jax.vmap(scalars, in_axes=(None, 0))(s, jnp.stack([z, z + 0.5]))
     for lane, at in enumerate([z, z + 0.5]):
         for a, b in zip(lanes, (s.scalars(at), s.scalars(at), s.log_det(at)), strict=True):

@@ -1,9 +1,13 @@
 """Standard errors, tests and intervals of a fit."""
 
+import dataclasses
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
 from jaxmle.core import status as codes
+from jaxmle.core.rearrange import rearrange
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.covariance import covariance_of
@@ -46,20 +50,32 @@ def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed") -> 
         raise ValueError(f"there is no covariance {covariance!r}; the kinds are: {', '.join(KINDS)}")
     problem = as_problem(objective)
     found = _infer(problem.objective, fit.space.unlabelled(), fit.z, fit.direction, fit.status)
-    space = fit.space
-    trees = {key: space.tree_of_scalars(found[key + "_scalars"], jnp.nan) for key in ("bse", "zvalues", "pvalues")}
+    facts = _Facts(covariance, has_prior(problem.objective), problem.name, problem.remarks)
+    return rearrange(_put_together, found, fit, facts)
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class _Facts:
+    """What an inference knows that is not an array."""
+
+    covariance: str
+    has_prior: bool
+    name: str
+    remarks: Any
+
+
+def _put_together(found, fit, facts) -> Inference:
+    trees = {key: fit.space.tree_of_leaves(leaves) for key, leaves in found["trees"].items()}
     return Inference(
         params=fit.params,
-        **trees,
-        **{key: value for key, value in found.items() if not key.endswith("_scalars")},
         status=fit.status,
         z=fit.z,
         fit_direction=fit.direction,
-        space=space,
-        covariance=covariance,
-        has_prior=has_prior(problem.objective),
-        name=problem.name,
-        remarks=problem.remarks,
+        space=fit.space,
+        **trees,
+        **found["arrays"],
+        **dataclasses.asdict(facts),
     )
 
 
@@ -97,10 +113,9 @@ def _infer(objective, space, z, direction, status):
     llf, nobs, count = evaluation.log_likelihood, objective.nobs().astype(z.dtype), z.size
     aic, bic = 2.0 * count - 2.0 * llf, count * jnp.log(nobs) - 2.0 * llf
     penalised = has_prior(objective)
-    return {
-        "bse_scalars": bse,
-        "zvalues_scalars": zvalues,
-        "pvalues_scalars": jax.scipy.special.erfc(jnp.abs(zvalues) / jnp.sqrt(jnp.asarray(2.0, z.dtype))),
+    pvalues = jax.scipy.special.erfc(jnp.abs(zvalues) / jnp.sqrt(jnp.asarray(2.0, z.dtype)))
+    trees = {"bse": bse, "zvalues": zvalues, "pvalues": pvalues}
+    arrays = {
         "cov": cov,
         "bse_z": jnp.sqrt(jnp.diagonal(cov_z)),
         "llf": llf,
@@ -111,6 +126,8 @@ def _infer(objective, space, z, direction, status):
         "eigenvalues": covariance.eigenvalues,
         "directions": covariance.directions,
     }
+    leaves = {key: space.leaves_of_scalars(scalars, jnp.nan) for key, scalars in trees.items()}
+    return {"trees": leaves, "arrays": arrays}
 
 
 def _carry(space, z, cov_z, affected):

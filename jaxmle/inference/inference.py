@@ -5,12 +5,11 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxmle.inference.direction import describe_direction
-from jaxmle.inference.interval import interval
+from jaxmle.inference.interval import interval_trees
 from jaxmle.inference.report import report
 from jaxmle.parameters.space import Space
 from jaxmle.tables import Table
@@ -60,8 +59,7 @@ class Inference(eqx.Module):
         """
         if np.ndim(self.status):
             return jax.vmap(lambda lane: lane.conf_int(alpha))(self)
-        lower, upper = interval(self.space, self.z, self.bse_z, self.space.scalars_of(self.bse), alpha)
-        return self.space.tree_of_scalars(lower, jnp.nan), self.space.tree_of_scalars(upper, jnp.nan)
+        return interval_trees(self.space, self.z, self.bse_z, self.bse, alpha)
 
     def table(self, alpha: float = 0.05) -> Table:
         """The table that ``print`` shows, with intervals at confidence ``1 - alpha``.

@@ -28,7 +28,8 @@ def read_formula(formula: str, frame):
 
 def _two_sides(formula, matrices) -> tuple[Any, Any]:
     """The response and the design of the matrices that formulaic made."""
-    y, x = getattr(matrices, "lhs", None), getattr(matrices, "rhs", None)
+    y: Any = getattr(matrices, "lhs", None)
+    x: Any = getattr(matrices, "rhs", None)
     if y is None or not hasattr(x, "columns"):
         raise ValueError(
             f"the formula {formula!r} must have one response and one set of columns: write 'response ~ columns', such "

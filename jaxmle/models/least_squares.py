@@ -70,5 +70,5 @@ def _summarise(term: Regression, fit: Fit) -> LeastSquares:
     errors = scale * jnp.linalg.norm(inverse, axis=1) / lengths
     flat = jnp.full(predictor.size, jnp.nan, mean.dtype).at[part.coordinates].set(errors)
     cut = space.cut_point(flat)
-    bse = space.tree_of_scalars(space.flatten_point(cut), jnp.nan)
+    bse = space.tree_of_leaves(space.leaves_of_scalars(space.flatten_point(cut), jnp.nan))
     return LeastSquares(rss, dof, scale, jnp.sqrt(rss / nobs), bse)

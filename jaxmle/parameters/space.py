@@ -200,16 +200,22 @@ class Space(eqx.Module):
 
     def scalars_of(self, tree) -> Float[Array, " p"]:
         """The unfixed scalars of a tree shaped like params, in tree order."""
-        leaves = self.layout.treedef.flatten_up_to(tree)
-        pairs = zip(self.layout.leaves, leaves, strict=True)
-        return _join([value for leaf, value in pairs if leaf.kind in (FREE, TIED)])
+        return _join(self.unfixed_leaves(tree))
+
+    def unfixed_leaves(self, tree) -> list[Any]:
+        """The leaves of a tree shaped like params that are not held fixed, in tree order."""
+        pairs = zip(self.layout.leaves, self.layout.treedef.flatten_up_to(tree), strict=True)
+        return [value for leaf, value in pairs if leaf.kind in (FREE, TIED)]
 
     def unfixed(self) -> list[Leaf]:
         """The leaves of params that are not held fixed, in tree order: free ones and those tied to them."""
         return [leaf for leaf in self.layout.leaves if leaf.kind in (FREE, TIED)]
 
-    def tree_of_scalars(self, scalars: Float[Array, " p"], constant: float):
-        """A tree like params from one number for each unfixed scalar, and ``constant`` where params are fixed."""
+    def leaves_of_scalars(self, scalars: Float[Array, " p"], constant: float) -> tuple[Any, ...]:
+        """The leaves of a tree like params from one number for each unfixed scalar, ``constant`` where it is fixed.
+
+        None stands for a leaf that is not numbers; :meth:`tree_of_leaves` puts it back.
+        """
         leaves, at = [], 0
         for leaf in self.layout.leaves:
             if leaf.kind in (FREE, TIED):
@@ -220,8 +226,14 @@ class Space(eqx.Module):
                 value = self.constants[leaf.index]
                 leaves.append(jax.tree.map(lambda x: jnp.full(jnp.shape(x), constant, scalars.dtype), value))
             else:
-                leaves.append(self.layout.structure[leaf.index])
-        return jax.tree_util.tree_unflatten(self.layout.treedef, leaves)
+                leaves.append(None)
+        return tuple(leaves)
+
+    def tree_of_leaves(self, leaves: tuple[Any, ...]):
+        """The tree like params whose leaves are ``leaves``, in tree order; what is not numbers is put back."""
+        pairs = zip(self.layout.leaves, leaves, strict=True)
+        whole = [self.layout.structure[leaf.index] if leaf.kind == STRUCTURE else value for leaf, value in pairs]
+        return jax.tree_util.tree_unflatten(self.layout.treedef, whole)
 
     @property
     def has_ties(self) -> bool:

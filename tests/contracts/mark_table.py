@@ -159,6 +159,7 @@ ROWS = [
             [-0.5, 0.5, 0.5, 0.5],
             [0.5, 0.5, 0.0, 0.0],
             [1, 2, 3, 4.0],
+            [0.1, 0.2, 0.3, 0.400001],  # far beyond rounding
         ],
         "positive and sum to one along the last axis",
     ),
@@ -179,7 +180,7 @@ ROWS = [
         lambda rng, batch: _unit(rng.normal(size=(*batch, 3))),
         lambda value: np.allclose(np.linalg.norm(value, axis=-1), 1, rtol=0, atol=1e-15),
         _whole,
-        [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [0.6, 0.7, 0.0], [-2.0, 0.0, 0.0]],
+        [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [0.6, 0.7, 0.0], [-2.0, 0.0, 0.0], [0.600001, 0.8, 0.0]],
         "of length one along the last axis",
     ),
     Row(
@@ -201,6 +202,7 @@ ROWS = [
         _lower_triangle(0),
         [
             [[2.0, 0.5, 0.0], [0.4, 1.0, 0.0], [0.0, 0.0, 1.0]],  # asymmetric
+            [[2.0, 0.5, 0.0], [0.500001, 1.0, 0.0], [0.0, 0.0, 1.0]],
             [[1.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 1.0]],  # indefinite
             [[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]],
             [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]],
@@ -216,9 +218,11 @@ ROWS = [
         _lower_triangle(-1),
         [
             [[1.0, 0.5, 0.0], [0.4, 1.0, 0.0], [0.0, 0.0, 1.0]],  # asymmetric
+            [[1.0, 0.5, 0.0], [0.500001, 1.0, 0.0], [0.0, 0.0, 1.0]],
             [[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]],  # indefinite
             [[1.0, 1.5, 0.0], [1.5, 1.0, 0.0], [0.0, 0.0, 1.0]],
             [[2.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]],  # a covariance matrix
+            [[1.000001, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]],
         ],
         "a correlation matrix: symmetric, positive definite, with a unit diagonal",
     ),
@@ -252,4 +256,13 @@ def _with_missing(row):
     return row._replace(outside=[np.asarray(value, float) for value in row.outside] + bad)
 
 
-TABLE = [_with_missing(row) for row in ROWS] + [_with_missing(_in_batch(row)) for row in ROWS]
+# The others are elementwise, or the same code.
+IN_BATCH = (
+    "interval, array bounds",
+    "simplex",
+    "ordered",
+    "unit vector",
+    "covariance matrix",
+    "correlation matrix",
+)
+TABLE = [_with_missing(row) for row in ROWS] + [_with_missing(_in_batch(row)) for row in ROWS if row.name in IN_BATCH]

@@ -53,7 +53,6 @@ class Found(NamedTuple):
     back: np.ndarray
     log_det: np.ndarray
     jacobian: np.ndarray
-    jacobian_by_reverse: np.ndarray
     jacobian_of_round_trip: np.ndarray
 
     def rounding_in_z(self, row):
@@ -82,7 +81,7 @@ def _compiled(name):
         _, both_ways = jax.linearize(lambda z: bijection.inverse(bijection.forward(z)), z)
         pulled = jax.linear_transpose(both_ways, z)
         identity = jax.vmap(lambda unit: pulled(unit)[0])(jnp.eye(z.size, dtype=z.dtype))
-        return value, back, log_det, jax.jacfwd(measured)(z), jax.jacrev(measured)(z), identity
+        return value, back, log_det, jax.jacfwd(measured)(z), identity
 
     return jax.jit(jax.vmap(everything))
 
@@ -138,7 +137,7 @@ def test_log_det_is_that_of_the_derivative(row):
 
 @per_mark
 def test_derivative_of_forward_equals_finite_differences(row):
-    """Forward and reverse mode, against central differences: h^2 of truncation and eps / h of rounding."""
+    """Central ones: h^2 of truncation and eps / h of rounding. The next law has reverse mode."""
     h = EPS ** (1 / 3)
     found = _on_the_points(row.name)
     for i in range(found.z.shape[1]):
@@ -146,8 +145,6 @@ def test_derivative_of_forward_equals_finite_differences(row):
         up, down = (_flat(row, _found(row, found.z + sign * step).values) for sign in (1, -1))
         scale = np.abs(up).max() + np.abs(found.jacobian).max()
         np.testing.assert_allclose(found.jacobian[:, :, i], (up - down) / (2 * h), rtol=0, atol=20 * h**2 * scale)
-    size = np.abs(found.jacobian).max()
-    np.testing.assert_allclose(found.jacobian_by_reverse, found.jacobian, rtol=1e-11, atol=1e-12 * size)
 
 
 @per_mark
@@ -204,7 +201,7 @@ def test_new_numbers_compile_nothing(row):
 
     for factor in (1.0, 1.25, 3.0):
         bijection = jax.tree.map(lambda x, factor=factor: factor * x, _bijection(row))
-        everything(bijection, factor * _z(row)[0])
+        jax.eval_shape(everything, bijection, factor * _z(row)[0])
     assert len(traces) == 1
 
 
@@ -226,12 +223,10 @@ def test_single_precision_stays_single(row):
     """The derivatives too, and whatever the precision of the bounds."""
     space, values = Space.of({"leaf": row.mark(np.asarray(row.value, np.float32))})
     (bijection,) = space.bijections
-    assert bijection.allows(values[0])
     z, back = jax.jit(lambda value: (bijection.inverse(value), bijection.forward(bijection.inverse(value))))(values[0])
     np.testing.assert_allclose(back, row.value, rtol=0, atol=2e-6 * np.abs(row.value).max())
-    arrays = jax.eval_shape(_compiled(row.name), z[None])
-    lifted = jax.eval_shape(lambda z: (space.params(z), jax.value_and_grad(space.log_det)(z)), z.ravel())
-    assert {leaf.dtype for leaf in jax.tree.leaves((z, arrays, lifted))} == {np.dtype(np.float32)}
+    lifted = jax.eval_shape(lambda z: jax.jvp(lambda z: (space.params(z), space.log_det(z)), (z,), (z,)), z.ravel())
+    assert {leaf.dtype for leaf in jax.tree.leaves((z, back, lifted))} == {np.dtype(np.float32)}
 
 
 @per_row
@@ -285,21 +280,23 @@ def test_no_value_raises_inside_a_trace():
 
 
 MIXTURES = {
-    "elementwise": ["free", "positive", "interval", "interval, lower end", "interval, upper end"],
-    "batches": ["positive, in a batch", "covariance matrix", "simplex, in a batch"],
+    "elementwise": [row.name for row in ROWS if _bijection(row).elementwise],
+    "vectors": ["simplex, in a batch", "unit vector", "unit vector, last axis", "ordered"],
+    "matrices": ["covariance matrix", "correlation matrix", "positive"],
 }
 
 
-def _starts():
-    starts = {row.name: {"leaf": row.mark(row.value)} for row in ROWS}
-    rows = {row.name: row for row in TABLE}
-    for name, members in MIXTURES.items():
-        starts[f"a mixture: {name}"] = {m: rows[m].mark(rows[m].value) for m in members} | {
-            "held": jm.fixed(0.7),
-            "plain": jnp.array([0.3, -0.2]),
-            "again": jm.tied(members[-1]),
-        }
-    return starts
+def _mixture(name):
+    """Marks beside an unmarked leaf, a fixed one and a tied one."""
+    rows = [row for row in TABLE if row.name in MIXTURES[name]]
+    marked = {row.name: row.mark(row.value) for row in rows}
+    return {**marked, "plain": jnp.array([0.3, -0.2]), "held": jm.fixed(0.7), "again": jm.tied(rows[-1].name)}
+
+
+def test_every_mark_is_in_a_mixture():
+    assert {name.removesuffix(", in a batch") for names in MIXTURES.values() for name in names} == {
+        r.name for r in ROWS
+    }
 
 
 class _Wave(eqx.Module):
@@ -318,10 +315,10 @@ class _Wave(eqx.Module):
         return jnp.sin(tilt @ x / x.size) + 0.05 * x @ (bend @ x) + jnp.sum(tilt * jnp.tanh(x + phase))
 
 
-@pytest.mark.parametrize("name", _starts())
+@pytest.mark.parametrize("name", MIXTURES)
 def test_pulled_back_evaluation_is_that_of_the_function_of_z(name):
     """Value, gradient and second derivatives equal autodiff straight through the transform, off the optimum."""
-    space, values = Space.of(_starts()[name])
+    space, values = Space.of(_mixture(name))
     wave, extra = _Wave(), np.random.default_rng(5).normal(size=(1, space.size))
 
     @jax.jit
@@ -344,9 +341,9 @@ def test_pulled_back_evaluation_is_that_of_the_function_of_z(name):
     np.testing.assert_allclose(pulled.gauss_newton, added - hessian, rtol=1e-10, atol=1e-11 * size)
 
 
-@pytest.mark.parametrize("name", ["positive", "simplex"])
-def test_what_was_not_asked_for_is_not_pulled_back(name):
-    space, values = Space.of(_starts()[name])
+@pytest.mark.parametrize("start", [jm.positive([1.0, 2.0]), jm.simplex([0.2, 0.8])], ids=["positive", "simplex"])
+def test_what_was_not_asked_for_is_not_pulled_back(start):
+    space, values = Space.of(start)
     z = space.to_z(values)
     one, gradient = jnp.ones(()), jnp.ones(space.flat_point(z).shape)
     assert space.pull_back(Evaluation(one, one, one), z).gradient is None
