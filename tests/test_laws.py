@@ -74,7 +74,7 @@ def test_map_with_a_flat_prior_is_mle(seed):
 def test_map_is_the_mode_in_the_parameters_as_they_were_written():
     """Deaths by horse kick, 122 in 200 corps-years (Bortkiewicz 1898), with a gamma(3, rate 2) prior: the mode of the
     rate is (122 + 3 - 1) / (200 + 2); that of its logarithm is at one more death."""
-    deaths, years = jnp.arange(5), jnp.array([109.0, 65.0, 22.0, 3.0, 1.0])
+    deaths, years = np.arange(5), np.array([109.0, 65.0, 22.0, 3.0, 1.0])
     likelihood = jm.likelihood(lambda p, y: jm.densities.poisson.logpmf(y, jnp.log(p["rate"])), deaths, years)
     posterior = likelihood + jm.log_prior(lambda p: jm.densities.gamma.logpdf(p["rate"], 3.0, 0.5))
     start = {"rate": jm.positive(1.0)}
@@ -86,22 +86,32 @@ def test_map_is_the_mode_in_the_parameters_as_they_were_written():
     assert float(unconstrained.params["rate"]) == pytest.approx(125 / 202, rel=1e-9)
     # What is reported is the density of the parameters, with the log-determinant beside it.
     rate = 125 / 202
-    value = stats.poisson.logpmf(deaths, rate) @ years + stats.gamma.logpdf(rate, 3.0, scale=0.5)
+    value = years @ stats.poisson.logpmf(deaths, rate) + stats.gamma.logpdf(rate, 3.0, scale=0.5)
     assert float(unconstrained.value) == pytest.approx(value, rel=1e-9)
     assert float(unconstrained.log_jacobian) == pytest.approx(np.log(125 / 202), rel=1e-9)
 
 
-def test_a_joint_mode_that_does_not_exist_is_not_returned():
+@functools.cache
+def _hierarchical():
     """A centred hierarchical prior: the density rises without limit as its scale shrinks with the effects."""
     likelihood = jm.likelihood(
         lambda p, rows: jm.densities.normal.logpdf(rows["y"], p["mu"][rows["group"]], jnp.ones_like(rows["y"])),
         {"y": jnp.array([0.3, -0.2, 0.1]), "group": jnp.arange(3)},
     )
-    prior = jm.log_prior(lambda p: jnp.sum(jm.densities.normal.logpdf(p["mu"], jnp.zeros(3), p["tau"] * jnp.ones(3))))
-    fit = jm.fit(likelihood + prior, {"mu": jnp.array([0.3, -0.2, 0.1]), "tau": jm.positive(0.2)})
+    prior = jm.log_prior(lambda p: jnp.sum(jm.densities.normal.logpdf(p["mu"], jnp.zeros(3), jnp.tile(p["tau"], 3))))
+    return jm.fit(likelihood + prior, {"mu": jnp.array([0.3, -0.2, 0.1]), "tau": jm.positive(0.2)})
+
+
+def test_a_joint_mode_that_does_not_exist_is_not_returned():
+    fit = _hierarchical()
     assert not fit.ok
     assert int(fit.status) in (codes.UNBOUNDED, codes.DIVERGING), fit.message
-    assert "tau" in fit.message
+
+
+def test_an_unbounded_fit_names_the_parameter_that_ran_away():
+    """The scale of a hierarchical prior."""
+    assert float(_hierarchical().params["tau"]) < 1e-12
+    assert "tau goes to 0" in _hierarchical().message
 
 
 # Law 2: a sum, and case weights
@@ -263,12 +273,10 @@ def test_a_run_cut_short_has_no_standard_errors():
 
 
 def test_a_maximum_on_the_boundary_is_named_with_its_limit():
-    problem = jm.models.bernoulli(np.zeros(6))
-    fit = jm.fit(problem)
+    fit = jm.fit(jm.models.bernoulli(np.zeros(6)))
     assert int(fit.status) == codes.BOUNDARY
     assert not fit.ok
     assert "p goes to 0" in fit.message
-    assert np.isnan(jm.infer(problem, fit).bse["p"])
 
 
 def test_an_unbounded_likelihood_is_named():
@@ -280,7 +288,7 @@ def test_an_unbounded_likelihood_is_named():
 
 def test_a_rough_function_is_not_called_converged():
     """Its gradient never falls, and it has no curvature."""
-    fit = jm.fit(jm.log_prior(lambda p: -jnp.abs(p["a"] - 0.3) ** 1.0 - jnp.abs(p["a"])), {"a": 2.0})
+    fit = jm.fit(jm.log_prior(lambda p: -(jnp.abs(p["a"] - 0.3) ** 1.0) - jnp.abs(p["a"])), {"a": 2.0})
     assert not fit.ok
     assert int(fit.status) in (codes.STALLED, codes.OUT_OF_STEPS)
 

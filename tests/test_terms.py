@@ -65,7 +65,7 @@ def _softmax(params, x):
 
 
 def _growth(params, row):
-    return 5.0, params["a"] * jnp.exp(-params["b"] * row["t"]) + row["floor"], params["sigma"]
+    return params["a"] * jnp.exp(-params["b"] * row["t"]) + row["floor"], params["sigma"]
 
 
 def _bare_laplace_like(y, loc, scale):
@@ -73,15 +73,6 @@ def _bare_laplace_like(y, loc, scale):
 
 
 CASES = [
-    Case(
-        "normal",
-        jm.densities.normal,
-        lambda p, x: (x @ p["beta"], p["sigma"]),
-        X,
-        NOISE,
-        {"beta": BETA, "sigma": np.array(0.8)},
-        True,
-    ),
     Case(
         "normal with a predicted scale",
         jm.densities.normal,
@@ -101,17 +92,17 @@ CASES = [
         True,
     ),
     Case(
-        "negative binomial",
-        jm.densities.negative_binomial,
-        lambda p, x: (x @ p["beta"], p["concentration"]),
-        X,
-        RNG.poisson(2.0, ROWS),
-        {"beta": BETA, "concentration": np.array(1.7)},
+        "binomial of given trials",
+        jm.densities.binomial,
+        lambda p, row: (row["trials"], row["x"] @ p["beta"]),
+        {"x": X, "trials": np.arange(ROWS) % 4 + 3.0},
+        RNG.integers(0, 4, ROWS),
+        {"beta": BETA},
         True,
     ),
     Case(
-        "student t around a curve, with shared data",
-        jm.densities.student_t,
+        "a curve, with shared data",
+        jm.densities.normal,
         _growth,
         {"t": T, "floor": jm.shared(np.array(0.1))},
         np.exp(-T) + 0.1 * NOISE,
@@ -133,7 +124,7 @@ CASES = [
 def _by_hand(case):
     """The log-likelihood of rows, as a user would write it without knowing of predictors."""
     density = getattr(case.density, "logpdf", getattr(case.density, "logpmf", case.density))
-    axes = {"t": 0, "floor": None} if isinstance(case.x, dict) else 0
+    axes = {"t": 0, "floor": None} if case.predictor is _growth else 0
 
     def function(params, rows):
         one = lambda x, y: density(y, *case.predictor(params, x))  # noqa: E731
@@ -148,7 +139,7 @@ def _evaluated(name):
     case = next(case for case in CASES if case.name == name)
     function = _by_hand(case)
     data = {"x": case.x, "y": case.y}
-    bare = {"x": {"t": T, "floor": 0.1} if isinstance(case.x, dict) else X, "y": case.y}
+    bare = {"x": {"t": T, "floor": 0.1} if case.predictor is _growth else case.x, "y": case.y}
 
     @jax.jit
     def everything(params, weights):
@@ -204,7 +195,7 @@ def test_contributions_of_rows(case):
 def test_gauss_newton_of_least_squares():
     """J'J / sigma^2 in the parameters of the mean, by its closed form."""
     found, *_ = _evaluated("normal with a predicted scale")
-    scale = np.exp(X @ CASES[1].params["gamma"])
+    scale = np.exp(X @ CASES[0].params["gamma"])
     _close(found[0].gauss_newton[:3, :3], X.T @ (X * (WEIGHTS / scale**2)[:, None]))
 
 
@@ -235,6 +226,7 @@ def test_regressions_equal_the_numpy_reference(name, weights):
     got = evaluation(model(X, ys[name], ones).objective, params)
     for a, b in zip((got.value, got.gradient, -got.curvature), expected, strict=True):
         _close(a, b, 1e-12)
+    assert got.gauss_newton is None
 
 
 def test_no_weights_are_weights_of_one():
@@ -423,11 +415,8 @@ def test_multiplication_by_a_positive_number(factor):
 
 @pytest.mark.parametrize("factor", [0, -1.0, np.inf, np.nan, np.ones(2)])
 def test_no_other_number_multiplies(factor):
-    with pytest.raises(ValueError, match="multiplied by a positive number"):
-        PRIOR.scaled(factor)
-    if np.ndim(factor) == 0:
-        with pytest.raises(ValueError, match="turn its maximum into a minimum"):
-            factor * PRIOR
+    with pytest.raises(ValueError, match=r"multiplied by a positive number.* turn its maximum into a minimum"):
+        PRIOR * factor
 
 
 def test_a_traced_factor_is_taken_as_it_is():

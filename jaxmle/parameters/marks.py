@@ -37,6 +37,8 @@ def _is_mark(leaf) -> bool:
 def _mark(value, bijection, labels):
     if any(_is_mark(leaf) for leaf in jax.tree.leaves(value, is_leaf=_is_mark)):
         raise TypeError("a leaf carries one mark; this value, or a leaf of it, is marked already: mark the bare value")
+    if isinstance(labels, str):
+        raise TypeError(f"labels must be a list of names, one for each number, not the text {labels!r}")
     if bijection is not None and isinstance(value, list | tuple):
         value = jnp.asarray(value)
     return Mark(value, bijection, None if labels is None else tuple(str(label) for label in labels))

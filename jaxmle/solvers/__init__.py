@@ -6,6 +6,6 @@ wants evaluated, ``state.best`` the best it has met. Tries and steps are the sam
 never waits for the line search of another.
 """
 
-from jaxmle.solvers.newton import Newton
+from jaxmle.solvers.newton import Newton, levenberg_marquardt
 
-__all__ = ["Newton"]
+__all__ = ["Newton", "levenberg_marquardt"]

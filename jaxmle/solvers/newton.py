@@ -62,8 +62,8 @@ class Newton(eqx.Module):
 
     It ends when the log-density still to be gained, half the squared Newton decrement, is below the tolerance.
 
-    Arguments: ``switch``, in units of log-density; infinity is Newton from the start, zero is Levenberg-Marquardt
-    to the end. ``radius``, the first radius as a multiple of the scaled start, where there is a nonlinear predictor.
+    Arguments: ``switch``, in units of log-density; infinity is Newton from the start, zero (as in
+    :func:`levenberg_marquardt`) is the Gauss-Newton curvature to the end. ``radius``, the first radius as a multiple of the scaled start, where there is a nonlinear predictor.
     """
 
     switch: float = 1e-2
@@ -118,7 +118,8 @@ class Newton(eqx.Module):
         radius = jnp.where(first, self._first_radius(moved, two_curvatures), radius)
         chosen = _choose_step(moved, radius)
         chosen = self._switch(chosen, two_curvatures)
-        return _conclude(chosen, judged, finite, first)
+        final = chosen.exact | (jnp.asarray(self.switch, radius.dtype) <= 0)
+        return _conclude(chosen, judged, finite, first, final)
 
     def _exact_from(self, state, judged, two_curvatures):
         """Whether the exact curvature is used from here: not until close by, and not after a try of it failed."""
@@ -139,6 +140,20 @@ class Newton(eqx.Module):
         if not two_curvatures:
             return jnp.full((), jnp.inf, state.z.dtype)
         return self.radius * jnp.maximum(jnp.linalg.norm(state.scale * state.size), 1e-3)
+
+
+def levenberg_marquardt() -> Newton:
+    """Newton's method that keeps the Gauss-Newton curvature to the end, for a nonlinear ``jm.regression``.
+
+    Cheaper where second derivatives of the predictor are dear; it converges linearly where residuals are large. On
+    other objectives it is :class:`Newton`.
+
+    >>> levenberg_marquardt().switch
+    0.0
+
+    Source: Levenberg (1944); Marquardt (1963); Moré (1978), "The Levenberg-Marquardt algorithm".
+    """
+    return Newton(switch=0.0)
 
 
 class _Judgement(eqx.Module):
@@ -211,21 +226,21 @@ def _choose_step(state, radius):
     )
 
 
-def _conclude(state, judged, finite, first):
-    """The state with its status: still running, or how it ended."""
+def _conclude(state, judged, finite, first, final):
+    """The state with its status: still running, or how it ended. ``final``: no other curvature is to come."""
     eps = jnp.finfo(state.z.dtype).eps
     left = state.left
-    done = state.exact & (left < state.tolerance)
+    done = final & (left < state.tolerance)
     # On a separated direction each whole step has the length of the last and finds 1/e of the curvature.
     length = jnp.linalg.norm(state.scale * state.last_step)
     lasting = jnp.linalg.norm(state.scale * state.step) > 0.8 * length
     fading = state.whole & (state.curvature_ratio < 0.7) & lasting & (length > 0)
-    diverging = fading & (left < eps**0.65) & state.exact
+    diverging = fading & (left < jnp.maximum(eps**0.65, state.tolerance)) & final
     # Tries below rounding that do not even lower the gradient: nothing more can be seen from here.
     blind = (judged.rejected & state.whole) | (state.idle >= _PATIENCE)
-    stalled_at_rounding = judged.at_rounding & blind & state.exact & jnp.isfinite(left)
+    stalled_at_rounding = judged.at_rounding & blind & final & jnp.isfinite(left)
     nowhere = jnp.all(state.z == state.best) | (state.radius < jnp.finfo(state.z.dtype).tiny ** 0.5)
-    near = state.exact & (left < jnp.sqrt(eps))
+    near = final & (left < jnp.sqrt(eps))
     saddle = ~jnp.isfinite(left) & (state.predicted < state.tolerance)
     ended = jnp.select(
         [first & ~finite, diverging, done, stalled_at_rounding | (nowhere & near), nowhere & ~finite, nowhere],

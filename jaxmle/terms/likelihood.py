@@ -230,6 +230,6 @@ def _check_row_wise(term: RowLikelihood, params, n: int) -> None:
         )
 
 
-@jax.jit
+@eqx.filter_jit
 def _both(whole, alone, params):
     return whole.contributions(params), alone.contributions(params)

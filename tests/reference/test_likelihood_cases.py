@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.scipy.special import betaln, gammaln, i0e, logsumexp
+from jax.scipy.special import gammaln, i0e, logsumexp
 
 import jaxmle as jm
 
@@ -18,6 +18,7 @@ cases.require()
 normal, poisson, gamma = jm.densities.normal, jm.densities.poisson, jm.densities.gamma
 negative_binomial, categorical = jm.densities.negative_binomial, jm.densities.categorical
 BUILDERS = {}
+ROUNDING = 1e-12
 
 
 def case(name):
@@ -161,7 +162,8 @@ def _(data, start):
 def beta_logpdf(y, logit_mean, precision):
     mean = jax.nn.sigmoid(logit_mean)
     a, b = mean * precision, (1.0 - mean) * precision
-    return (a - 1.0) * jnp.log(y) + (b - 1.0) * jnp.log1p(-y) - betaln(a, b)
+    # Not jax.scipy.special.betaln, which has eight digits.
+    return (a - 1.0) * jnp.log(y) + (b - 1.0) * jnp.log1p(-y) - gammaln(a) - gammaln(b) + gammaln(precision)
 
 
 @case("food-betareg")
@@ -222,9 +224,7 @@ def _(data, start):
 @case("faithful-mixture-equal")
 def _(data, start):
     def log_likelihood(p, y):
-        return mixture(
-            p["lambda1"], normal.logpdf(y, p["mu1"], p["sigma"]), normal.logpdf(y, p["mu2"], p["sigma"])
-        )
+        return mixture(p["lambda1"], normal.logpdf(y, p["mu1"], p["sigma"]), normal.logpdf(y, p["mu2"], p["sigma"]))
 
     marks = {
         "lambda1": jm.interval(start["lambda1"], lower=0, upper=1),
@@ -236,9 +236,7 @@ def _(data, start):
 @case("faithful-mixture-unequal")
 def _(data, start):
     def log_likelihood(p, y):
-        return mixture(
-            p["lambda1"], normal.logpdf(y, p["mu1"], p["sigma1"]), normal.logpdf(y, p["mu2"], p["sigma2"])
-        )
+        return mixture(p["lambda1"], normal.logpdf(y, p["mu1"], p["sigma1"]), normal.logpdf(y, p["mu2"], p["sigma2"]))
 
     marks = {
         "lambda1": jm.interval(start["lambda1"], lower=0, upper=1),
@@ -251,9 +249,7 @@ def _(data, start):
 @case("deaths-poisson-mixture")
 def _(data, start):
     def log_likelihood(p, y):
-        return mixture(
-            p["p"], poisson.logpmf(y, jnp.log(p["lambda1"])), poisson.logpmf(y, jnp.log(p["lambda2"]))
-        )
+        return mixture(p["p"], poisson.logpmf(y, jnp.log(p["lambda1"])), poisson.logpmf(y, jnp.log(p["lambda2"])))
 
     marks = {
         "p": jm.interval(start["p"], lower=0, upper=1),
@@ -511,9 +507,7 @@ def _(data, start):
 
 @case("horsekicks-gamma-map")
 def _(data, start):
-    term = jm.likelihood(
-        lambda p, y: poisson.logpmf(y, jnp.log(p["lam"])), data["nDeaths"].astype(int), data["Freq"]
-    )
+    term = jm.likelihood(lambda p, y: poisson.logpmf(y, jnp.log(p["lam"])), data["nDeaths"].astype(int), data["Freq"])
     prior = jm.log_prior(lambda p: gamma.logpdf(p["lam"], 3.0, 0.5))
     return term + prior, {"lam": jm.positive(start["lam"])}
 
@@ -538,8 +532,7 @@ def test_case(name):
     inference = jm.infer(objective, fit)
     labels = fit.space.scalar_labels()
     params, bse = (
-        dict(zip(labels, np.asarray(fit.space.scalars_of(tree)), strict=True))
-        for tree in (fit.params, inference.bse)
+        dict(zip(labels, np.asarray(fit.space.scalars_of(tree)), strict=True)) for tree in (fit.params, inference.bse)
     )
     check_computed(case, params, float(fit.value), bse)
     check_published(case, params, float(fit.value), bse)
@@ -556,14 +549,13 @@ def check_computed(case, params, value, bse):
 
 
 def check_published(case, params, value, bse):
-    """Against what the source printed, to half its last digit and what float64 can carry."""
+    """Against what the source printed, to half its last digit; some print more than float64 sums can carry."""
     tolerances, published = case["agreement"]["published_abs_tol"], case["published"]
     found = {"params": params, "se": bse}
     for key in found:
         for name, tolerance in tolerances.get(key, {}).items():
             printed = float(published[key][name])
-            rounding = 64 * np.finfo(float).eps * abs(printed)
-            assert abs(found[key][name] - printed) < tolerance + rounding, (key, name)
+            assert abs(found[key][name] - printed) < tolerance + ROUNDING * (bse[name] + abs(printed)), (key, name)
     if "loglik" in tolerances:
         printed = float(published["loglik"])
-        assert abs(value - printed) < tolerances["loglik"] + 64 * np.finfo(float).eps * abs(printed)
+        assert abs(value - printed) < tolerances["loglik"] + ROUNDING * abs(printed)
