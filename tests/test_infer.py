@@ -50,8 +50,10 @@ def _ours(name):
     return fit, jm.infer(problem, fit)
 
 
-PEERS = ["Logit", "Poisson", "MNLogit", "OLS"]
-per_peer = pytest.mark.parametrize("name", PEERS)
+@pytest.fixture(scope="module", params=["Logit", "Poisson", "MNLogit", "OLS"])
+def name(request):
+    """One peer after the other, so that each is fitted once."""
+    return request.param
 
 
 def _covariance(name):
@@ -66,10 +68,9 @@ def _covariance(name):
     return covariance
 
 
-@per_peer
 def test_estimates_errors_and_covariance_equal_statsmodels(name):
     peer, _ = _peer(name)
-    fit, inference = _ours(name)
+    _, inference = _ours(name)
     estimates, covariance = np.asarray(peer.params), _covariance(name)
     errors = np.sqrt(np.diagonal(covariance)).reshape(estimates.shape)
     beta = np.asarray(inference.params["beta"])
@@ -80,7 +81,6 @@ def test_estimates_errors_and_covariance_equal_statsmodels(name):
     assert np.all(np.abs(got - covariance) < 1e-6 * outer)
 
 
-@per_peer
 def test_criteria_tests_and_intervals_equal_statsmodels(name):
     peer, _ = _peer(name)
     _, inference = _ours(name)
@@ -186,10 +186,10 @@ def _inferred(name):
     return jm.infer(problem, jm.fit(problem).raise_if_failed())
 
 
-@pytest.mark.parametrize("name", ["normal", "exponential", "poisson", "bernoulli"])
-def test_closed_forms(name):
-    _, truth = _closed(name)
-    inference = _inferred(name)
+@pytest.mark.parametrize("model", ["normal", "exponential", "poisson", "bernoulli"])
+def test_closed_forms(model):
+    _, truth = _closed(model)
+    inference = _inferred(model)
     lower, upper = inference.conf_int()
     for parameter, (estimate, error) in truth.items():
         assert float(inference.params[parameter]) == pytest.approx(estimate, rel=1e-9)

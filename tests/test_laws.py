@@ -76,7 +76,7 @@ def test_map_is_the_mode_in_the_parameters_as_they_were_written():
     rate is (122 + 3 - 1) / (200 + 2); that of its logarithm is at one more death."""
     deaths, years = np.arange(5), np.array([109.0, 65.0, 22.0, 3.0, 1.0])
     likelihood = jm.likelihood(lambda p, y: jm.densities.poisson.logpmf(y, jnp.log(p["rate"])), deaths, years)
-    posterior = likelihood + jm.log_prior(lambda p: jm.densities.gamma.logpdf(p["rate"], 3.0, 0.5))
+    posterior = likelihood + jm.log_prior(lambda p: 2.0 * jnp.log(p["rate"]) - 2.0 * p["rate"] + jnp.log(4.0))
     start = {"rate": jm.positive(1.0)}
     mode = jm.fit(posterior, start)
     assert mode.ok
@@ -130,6 +130,10 @@ def test_value_is_a_sum_over_rows(seed):
     assert float(inference.nobs) == weights.sum()
 
 
+# The longer samples are evaluated in blocks of 9, which do not divide their 35 rows.
+in_blocks = functools.partial(linear, block=9)
+
+
 @few
 @hypothesis.given(seeds)
 def test_weight_two_is_the_row_twice(seed):
@@ -137,7 +141,7 @@ def test_weight_two_is_the_row_twice(seed):
     twice = rng.permutation(ROWS)[:AGAIN]
     weights = ONES.copy()
     weights[twice] = 2.0
-    repeated = linear(np.vstack([x, x[twice]]), np.append(y, y[twice]), np.ones(ROWS + AGAIN))
+    repeated = in_blocks(np.vstack([x, x[twice]]), np.append(y, y[twice]), np.ones(ROWS + AGAIN))
     _same(linear(x, y, weights), repeated)
 
 
@@ -145,10 +149,10 @@ def test_weight_two_is_the_row_twice(seed):
 @hypothesis.given(seeds)
 def test_weight_zero_is_no_row(seed):
     """Even where the response is missing."""
-    rng, x, y = _linear_sample(seed)
+    _, x, y = _linear_sample(seed)
     absent = np.append(y, np.full(AGAIN, np.nan))
     weights = np.append(ONES, np.zeros(AGAIN))
-    _same(linear(x, y, ONES), linear(np.vstack([x, x[:AGAIN]]), absent, weights))
+    _same(linear(x, y, ONES), in_blocks(np.vstack([x, x[:AGAIN]]), absent, weights))
 
 
 # Law 3: fixed and tied
@@ -356,7 +360,6 @@ def _outputs(numbers):
     return jnp.concatenate([fit.params["beta"], fit.z, scalars])
 
 
-outputs = jax.jit(_outputs)
 jacobian = jax.jit(jax.jacrev(_outputs))
 pushed = jax.jit(lambda numbers, along: jax.jvp(_outputs, (numbers,), (along,)))
 
@@ -385,7 +388,8 @@ def test_gradient_through_a_fit_equals_finite_differences(name):
     rng = np.random.default_rng(6)
     along = jax.tree.map(np.zeros_like, numbers) | {name: rng.normal(size=np.shape(numbers[name]))}
     step = 1e-5
-    differences = (outputs(_move(numbers, along, step)) - outputs(_move(numbers, along, -step))) / (2 * step)
+    ends = [pushed(_move(numbers, along, signed), along)[0] for signed in (step, -step)]
+    differences = (ends[0] - ends[1]) / (2 * step)
     slope = np.asarray(exact).reshape(len(differences), -1) @ np.ravel(along[name])
     np.testing.assert_allclose(slope, differences, rtol=1e-7, atol=1e-7)
     assert np.abs(slope).max() > 1e-3
@@ -401,7 +405,6 @@ def test_forward_derivative_equals_the_reverse_one(seed):
     backward = sum(
         np.asarray(rows).reshape(len(value), -1) @ np.ravel(along[name]) for name, rows in jacobian(numbers).items()
     )
-    np.testing.assert_allclose(value, outputs(numbers), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(forward, backward, rtol=1e-8, atol=1e-8)
 
 
@@ -427,20 +430,27 @@ def test_second_derivatives_equal_finite_differences_of_the_gradient():
 
 
 def test_gradient_of_a_failed_fit_is_nan():
-    def estimate(weights):
-        return jm.fit(jm.models.logistic(X, (X[:, 1] > 0).astype(float), weights)).params["beta"][2]
+    """A coin that fell heads only has no finite log odds, and so no derivative of them, in either mode."""
 
-    forward = jax.jit(lambda weights: jax.jvp(estimate, (weights,), (weights,))[1])(ONES)
+    def log_odds(weights):
+        coin = jm.likelihood(lambda p, y: -jnp.log1p(jnp.exp(-p["a"])) * y, np.ones(3), weights)
+        return jm.fit(coin, {"a": 0.0}).params["a"]
+
+    both = jax.jit(lambda w: (jax.jvp(log_odds, (w,), (jnp.array([1.0, 0.0, 0.0]),))[1], jax.grad(log_odds)(w)))
+    forward, reverse = both(jnp.ones(3))
     assert np.isnan(forward)
-    assert np.isnan(jax.jit(jax.grad(estimate))(ONES)).any()
+    assert np.isnan(reverse).all()
 
 
 @few
 @hypothesis.given(seeds)
 def test_block_size_changes_results_by_rounding_only(seed):
-    """Blocks of 7 rows do not divide 30."""
-    _, x, y = _linear_sample(seed)
-    _same(linear(x, y, ONES), linear(x, y, ONES, block=7))
+    """Rows without weight make the sample as long as the program in blocks wants it."""
+    rng, x, y = _linear_sample(seed)
+    weights = rng.uniform(0.5, 2.0, ROWS)
+    order = rng.permutation(ROWS + AGAIN)
+    longer = [np.concatenate([part, np.zeros((AGAIN, *part.shape[1:]))])[order] for part in (x, y, weights)]
+    _same(linear(x, y, weights), in_blocks(*longer), rtol=1e-9)
 
 
 # Law 6: invariance

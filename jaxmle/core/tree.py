@@ -37,10 +37,14 @@ def named_leaves(tree, is_leaf=None) -> list[tuple[str, Any]]:
     return [(path_name(path), leaf) for path, leaf in jax.tree_util.tree_flatten_with_path(tree, is_leaf)[0]]
 
 
+class NoSuchParameter(KeyError):
+    """A name that no parameter has."""
+
+
 def select(tree, path: str):
     """The leaf or sub-tree of ``tree`` that ``path`` names.
 
-    Raises ``KeyError`` with the names there are when ``path`` is none of them.
+    Raises :class:`NoSuchParameter`, a ``KeyError``, with the names there are when ``path`` is none of them.
 
     >>> select({"beta": 1.0, "scale": {"a": 2.0}}, "scale.a")
     2.0
@@ -48,7 +52,7 @@ def select(tree, path: str):
     found = [leaf for name, leaf in named_leaves(tree) if _is_prefix(path, name)]
     if not found:
         names = ", ".join(name for name, _ in named_leaves(tree)) or "none"
-        raise KeyError(f"no parameter is called {path!r}; the parameters are: {names}")
+        raise NoSuchParameter(f"no parameter is called {path!r}; the parameters are: {names}")
     return found[0] if len(found) == 1 else found
 
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from jaxmle.core import status as codes
-from jaxmle.core.tree import is_traced, named_leaves
+from jaxmle.core.tree import NoSuchParameter, is_traced, named_leaves
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.parameters.space import FREE, Space
 from jaxmle.terms.objective import Term, as_objective
@@ -25,7 +25,7 @@ def explained(error: Exception, params) -> Exception:
             "jnp.where instead of `if`, jnp.log instead of math.log or np.log, and no float(...) or int(...) of a "
             f"parameter. JAX says: {str(error).splitlines()[0]}"
         )
-    if isinstance(error, KeyError):
+    if isinstance(error, KeyError) and not isinstance(error, NoSuchParameter):
         names = ", ".join(name for name, _ in named_leaves(params)) or "none"
         return KeyError(
             f"a function of the model asked for {error.args[0]!r}, which neither params nor its data have under that "
@@ -37,7 +37,7 @@ def explained(error: Exception, params) -> Exception:
 def explain_failure(status: int, objective: Term, space: Space, values) -> None:
     """Raise the ``ValueError`` that a status set before the first step stands for; return where there is none."""
     if status == codes.START_OUTSIDE:
-        raise ValueError(_bad_start(space, values))
+        raise ValueError("; ".join(objective.explain_data()) or _bad_start(space, values))
     if status in (codes.NEGATIVE_WEIGHT, codes.NO_WEIGHT):
         raise ValueError(_bad_weights(objective, status))
     if status == codes.NON_FINITE_AT_START:

@@ -48,8 +48,9 @@ def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, j
     point = space.point(solved.z)
     status = _verdict(objective, space, start, solved)
     if limit is not None:
-        at_limit = (status < codes.NON_FINITE_AT_START) & limit(as_objective(objective), space.lift(point))
-        status = jnp.where(at_limit, codes.UNBOUNDED, status)
+        objection = limit(as_objective(objective), space.lift(point))
+        objects = (status < codes.NON_FINITE_AT_START) & (objection != codes.CONVERGED)
+        status = jnp.where(objects, objection, status)
     return dataclasses.replace(solved, point=point, value=solved.log_likelihood + solved.log_prior, status=status)
 
 
@@ -129,12 +130,13 @@ def _verdict(objective: Term, space: Space, start, found: Found):
     boundary = (found.status == codes.DIVERGING) & _towards_limits(space, found)
     status = jnp.where(boundary, codes.BOUNDARY, found.status)
     status = jnp.where(_ran_away(space, start, found), codes.UNBOUNDED, status)
+    status = jnp.where(jnp.all(jnp.isfinite(start)), status, codes.START_OUTSIDE)
     for term in as_objective(objective).terms:
         weights = term.weights_of_rows()
         if weights is not None:
             status = jnp.where(jnp.any(weights > 0), status, codes.NO_WEIGHT)
             status = jnp.where(jnp.all((weights >= 0) & jnp.isfinite(weights)), status, codes.NEGATIVE_WEIGHT)
-    return jnp.where(jnp.all(jnp.isfinite(start)), status, codes.START_OUTSIDE)
+    return status
 
 
 def _ran_away(space, start, found):

@@ -114,8 +114,11 @@ class Fit(eqx.Module):
 
     def _where_to(self) -> str:
         """Which parameters run away, and to which limit."""
-        names, moving, signs = self.space.z_labels(), np.asarray(self.moving()), np.asarray(self.direction)
-        limits = self.space.limits()
+        names, limits = self.space.z_labels(), self.space.limits()
+        moving, signs = np.asarray(self.moving()), np.asarray(self.direction)
+        if int(self.status) == codes.UNBOUNDED:
+            bounded = np.asarray([low is not None or high is not None for low, high in limits])
+            moving, signs = bounded & (abs(np.asarray(self.z)) > 15.0), np.asarray(self.z)
         parts = []
         for name, moves, step, (low, high) in zip(names, moving, signs, limits, strict=True):
             if moves:

@@ -31,10 +31,8 @@ def _two_sides(formula, matrices) -> tuple[Any, Any]:
     y: Any = getattr(matrices, "lhs", None)
     x: Any = getattr(matrices, "rhs", None)
     if y is None or not hasattr(x, "columns"):
-        raise ValueError(
-            f"the formula {formula!r} must have one response and one set of columns: write 'response ~ columns', such "
-            "as 'y ~ a + b'"
-        )
+        what = "has no response" if y is None else "has more than one set of columns"
+        raise ValueError(f"the formula {formula!r} {what}: write 'response ~ columns', such as 'y ~ a + b'")
     if y.shape[1] != 1:
         raise ValueError(
             f"the response of {formula!r} becomes {y.shape[1]} columns ({', '.join(map(str, y.columns))}): give one "
@@ -79,7 +77,7 @@ def _check_finite(*matrices):
         rows = np.flatnonzero(~np.isfinite(values).all(axis=1))
         if rows.size:
             column = matrix.columns[int(np.flatnonzero(~np.isfinite(values[rows[0]]))[0])]
-            raise ValueError(_missing(column, "infinite or not a number", rows))
+            raise ValueError(_missing(column, "missing or infinite", rows))
 
 
 def _missing(column, what, rows) -> str:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxmle.densities import normal as density
 from jaxmle.models.design import as_design
 from jaxmle.models.model import Model
-from jaxmle.models.scale import exact_fit, start_scale, two_conventions
+from jaxmle.models.scale import exact_linear_fit, start_scale, two_conventions
 from jaxmle.parameters import free, positive
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
@@ -41,4 +41,4 @@ def linear(x, y, weights=None, *, labels: Sequence[str] | None = None) -> Proble
     zeros = jnp.zeros(x.shape[1], x.dtype)
     start = {"beta": free(zeros, labels), "sigma": positive(start_scale(y.astype(x.dtype), weights))}
     objective = 1.0 * regression(density, _predict, x, y, weights)
-    return Problem(objective, start, "Linear regression", exact_fit, two_conventions(x.shape[1]))
+    return Problem(objective, start, "Linear regression", exact_linear_fit, two_conventions(x.shape[1]))

@@ -6,7 +6,9 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jaxmle.core import status as codes
 from jaxmle.core.tree import as_array
+from jaxmle.terms.rows import check_weights_shape, weighted
 
 
 def start_scale(y, weights=None):
@@ -38,19 +40,29 @@ def unit_of(y):
 
 def weighted_mean(values, weights=None):
     """The mean of ``values`` by case weights, about the first value so that no digits are lost to their level."""
-    level = values[0]
+    level = jnp.where(jnp.isfinite(values[0]), values[0], 0.0)
     if weights is None:
         return level + jnp.mean(values - level)
     weights = as_array(weights, "weights").astype(values.dtype)
-    return level + jnp.sum(weights * (values - level)) / jnp.sum(weights)
+    check_weights_shape(weights, values.shape[0], "the model")
+    return level + jnp.sum(weighted(values - level, weights)) / jnp.sum(weights)
 
 
-def exact_fit(objective: Any, params):
-    """Whether ``sigma`` is no more than the rounding error of the response: then the likelihood is unbounded."""
+def exact_fit(objective: Any, params, slack: float = 16.0):
+    """The status of a fit with a free scale: unbounded where ``sigma`` is no more than ``slack`` times the rounding
+    error of the response, not finite where the response is so large or small that its squares are."""
     y = objective.terms[0].y
-    largest = jnp.max(jnp.abs(y))
     sigma = params["sigma"]
-    return sigma <= 16.0 * jnp.finfo(sigma.dtype).eps * largest.astype(sigma.dtype)
+    largest = jnp.max(jnp.abs(y)).astype(sigma.dtype)
+    info = jnp.finfo(sigma.dtype)
+    extreme = (largest > info.max**0.45) | ((largest < info.tiny**0.45) & (largest > 0))
+    exact = sigma <= slack * info.eps * largest
+    return jnp.where(extreme, codes.NON_FINITE, jnp.where(exact, codes.UNBOUNDED, codes.CONVERGED))
+
+
+def exact_linear_fit(objective: Any, params):
+    """As :func:`exact_fit`, with the slack that the rounding errors of normal equations need."""
+    return exact_fit(objective, params, 4096.0)
 
 
 @functools.lru_cache

@@ -63,7 +63,8 @@ class Newton(eqx.Module):
     It ends when the log-density still to be gained, half the squared Newton decrement, is below the tolerance.
 
     Arguments: ``switch``, in units of log-density; infinity is Newton from the start, zero (as in
-    :func:`levenberg_marquardt`) is the Gauss-Newton curvature to the end. ``radius``, the first radius as a multiple of the scaled start, where there is a nonlinear predictor.
+    :func:`levenberg_marquardt`) is the Gauss-Newton curvature to the end. ``radius``, the first radius as a multiple
+    of the scaled start, where there is a nonlinear predictor.
     """
 
     switch: float = 1e-2

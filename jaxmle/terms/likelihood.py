@@ -68,11 +68,13 @@ class RowLikelihood(Term):
         if n > 1 and not is_traced((self.data, self.function, params)):
             _check_row_wise(self, params, n)
 
+    def explain_data(self):
+        return row_tools.explain_rows(self.data, "data", self.weights)
+
     def explain(self, params):
-        sentences = row_tools.explain_rows(self.data, "data")
-        if not sentences and not is_traced((self.data, params)):
-            sentences = bad_rows(self.contributions(params))
-        return sentences
+        if is_traced((self.data, params)):
+            return []
+        return self.explain_data() or bad_rows(self.contributions(params))
 
 
 class WholeLikelihood(Term):
@@ -116,12 +118,14 @@ class WholeLikelihood(Term):
     def check_values(self, params):
         pass
 
+    def explain_data(self):
+        return row_tools.explain_rows(self.data, "data")
+
     def explain(self, params):
-        sentences = row_tools.explain_rows(self.data, "data")
-        if not sentences and not is_traced((self.data, params)):
-            values = self.contributions(params)
-            sentences = bad_rows(values) if jnp.ndim(values) == 1 else []
-        return sentences
+        if is_traced((self.data, params)):
+            return []
+        values = self.contributions(params)
+        return self.explain_data() or (bad_rows(values) if jnp.ndim(values) == 1 else [])
 
 
 def likelihood(

@@ -41,8 +41,12 @@ class Term(eqx.Module):
         """The case weights, None where there are none."""
 
     @abc.abstractmethod
+    def explain_data(self) -> list[str]:
+        """What in the concrete data is missing or infinite, in sentences. Never traced."""
+
+    @abc.abstractmethod
     def explain(self, params) -> list[str]:
-        """What in the data may have made a fit fail at concrete ``params``, in sentences. Never traced."""
+        """What may have made a fit fail at concrete ``params``, in sentences: the data first. Never traced."""
 
     def __call__(self, params):
         lift, point = whole_tree(params)
@@ -103,6 +107,9 @@ class Objective(Term):
 
     def weights_of_rows(self):
         return None
+
+    def explain_data(self):
+        return [sentence for term in self.terms for sentence in term.explain_data()]
 
     def explain(self, params):
         return [sentence for term in self.terms for sentence in term.explain(params)]

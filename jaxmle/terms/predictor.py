@@ -111,7 +111,7 @@ class Predictor:
             if jacobian is not None:
                 n, k, d = jacobian.shape
                 here = slopes[:, at : at + k].reshape(n * k) @ jacobian.reshape(n * k, d)
-                gradient = gradient.at[part.coordinates].add(here)
+                gradient = gradient + _spread(here, self.size, part.coordinates)
         return gradient
 
     def _gauss_newton(self, weights, jacobians):
@@ -125,9 +125,8 @@ class Predictor:
                 block = weights[:, at : at + k, there : there + beside.shape[1]]
                 right = block * beside if beside.shape[1] == 1 else block @ beside
                 product = jacobian.reshape(n * k, d).T @ right.reshape(n * k, -1)
-                total = total.at[np.ix_(part.coordinates, other.coordinates)].add(product)
-                if there > at:
-                    total = total.at[np.ix_(other.coordinates, part.coordinates)].add(product.T)
+                product = _spread(product, self.size, part.coordinates, other.coordinates)
+                total = total + (product if there == at else product + product.T)
         return total
 
     def _offsets(self) -> list[int]:
@@ -180,6 +179,13 @@ def rounding_of(eta: tuple, slopes, weights):
         return 0.0
     flat = jnp.concatenate([part.reshape(part.shape[0], -1) for part in jax.tree_util.tree_leaves(eta)], axis=1)
     return jnp.sum(row_tools.weighted(jnp.abs(slopes * flat), weights))
+
+
+def _spread(block, size: int, *coordinates: np.ndarray):
+    """``block`` in its place in an array of ``size`` along each axis, zeros elsewhere."""
+    if all(np.array_equal(c, np.arange(c[0], c[0] + c.size)) for c in coordinates):
+        return jnp.pad(block, [(int(c[0]), size - int(c[-1]) - 1) for c in coordinates])
+    return jnp.zeros((size,) * len(coordinates), block.dtype).at[np.ix_(*coordinates)].set(block)
 
 
 def _flat_parts(eta: tuple) -> list:

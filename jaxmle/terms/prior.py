@@ -44,6 +44,9 @@ class LogPrior(Term):
     def weights_of_rows(self):
         return None
 
+    def explain_data(self):
+        return []
+
     def explain(self, params):
         value = self.log_density(params)
         if jnp.isfinite(value):

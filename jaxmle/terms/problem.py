@@ -11,8 +11,8 @@ from jaxmle.terms.objective import Objective, Term, as_objective
 class Problem(eqx.Module):
     """What a ready-made model returns: an objective with its start. ``problem + prior`` is a problem.
 
-    ``name`` heads its tables. ``limit(objective, params) -> bool`` says, inside the graph, that an estimate sits at a
-    limit where the likelihood is unbounded (a scale that is rounding error); ``remarks(params, nobs) -> list`` gives
+    ``name`` heads its tables. ``limit(objective, params) -> status`` may object to an estimate, inside the graph
+    (unbounded: a scale that is rounding error), or say converged; ``remarks(params, nobs) -> list`` gives
     sentences for the foot of its tables.
     """
 

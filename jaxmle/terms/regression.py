@@ -92,11 +92,13 @@ class Regression(Term):
     def check_values(self, params):
         pass
 
+    def explain_data(self):
+        return row_tools.explain_rows(self.x, "x", self.weights) + row_tools.explain_rows(self.y, "y", self.weights)
+
     def explain(self, params):
-        sentences = row_tools.explain_rows(self.x, "x") + row_tools.explain_rows(self.y, "y")
-        if sentences or is_traced((self.x, self.y, params)):
-            return sentences
-        return self._explain_support(params) or bad_rows(self.contributions(params))
+        if is_traced((self.x, self.y, params)):
+            return []
+        return self.explain_data() or self._explain_support(params) or bad_rows(self.contributions(params))
 
     def _explain_support(self, params):
         support = getattr(self.density, "support", None)

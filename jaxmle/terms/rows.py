@@ -149,13 +149,15 @@ def weighted(values, weights) -> Any:
     return jnp.where(weights == 0, 0.0, weights * values)
 
 
-def explain_rows(data, what: str) -> list[str]:
+def explain_rows(data, what: str, weights=None) -> list[str]:
     """A sentence for each leaf of concrete ``data`` with a missing or infinite value: which leaf, which first row."""
     sentences = []
     for name, leaf in row_leaves(data):
         if is_traced(leaf) or not jnp.issubdtype(leaf.dtype, jnp.inexact):
             continue
         bad = ~np.isfinite(np.asarray(leaf))
+        if weights is not None and not is_traced(weights) and weights.shape == bad.shape[:1]:
+            bad &= (np.asarray(weights) != 0).reshape(-1, *[1] * (bad.ndim - 1))
         if bad.any():
             first = [int(i) for i in np.argwhere(bad)[0]]
             count = int(bad.reshape(bad.shape[0], -1).any(axis=1).sum())

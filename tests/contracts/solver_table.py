@@ -19,6 +19,7 @@ TABLE = [
     Row("Newton", jm.solvers.Newton(), 1e-12),
     Row("Newton from the start", jm.solvers.Newton(switch=np.inf), 1e-12),
     Row("Newton in a small region", jm.solvers.Newton(radius=1e-3), 1e-12),
+    Row("Levenberg-Marquardt", jm.solvers.levenberg_marquardt(), 1e-12),
     Row("Newton in a large region", jm.solvers.Newton(switch=1.0, radius=1e3), 1e-12),
 ]
-SOLVERS = {"Newton"}
+SOLVERS = {"Newton", "levenberg_marquardt"}

@@ -1,7 +1,7 @@
 """Published and certified cases, read in place: data stay where they are, outside the project.
 
-The folder is that of the environment variable JAXMLE_REFERENCE, by default ``shared/reference`` beside the project's
-root. It holds index files, ``*/index.json``, and the data they name. Where it is absent the tests skip.
+The folder is that of the environment variable JAXMLE_REFERENCE, by default ``shared/reference`` beside the
+project's root. It holds index files, ``*/index.json``, and the data they name. Where it is absent tests skip.
 """
 
 import csv
@@ -65,7 +65,7 @@ def numbers(published: dict) -> dict[str, float]:
 
 
 def relative_error(value, reference) -> float:
-    """The largest relative error of the numbers of ``reference`` in ``value``; absolute where the reference is zero."""
+    """The largest relative error of ``value`` in the numbers of ``reference``; absolute where one is zero."""
     value = np.array([float(value[name]) for name in reference])
     reference = np.array(list(reference.values()))
     return float(np.max(np.abs(value - reference) / np.where(reference == 0, 1.0, np.abs(reference))))
