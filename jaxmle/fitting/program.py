@@ -110,7 +110,7 @@ def _solve_jvp(jacobian, primals, tangents):
     curvature = evaluate_in_z(objective, space, z, 2, jacobian).curvature
     scale = jax.lax.stop_gradient(jnp.sqrt(jnp.abs(jnp.diagonal(curvature))))
     dz = jnp.linalg.solve(linalg.unit_diagonal(curvature, scale), d_gradient / scale) / scale
-    dz = jnp.where(codes.is_ok(found.status), dz, jnp.nan)
+    dz = dz * jnp.where(codes.is_ok(found.status), 1.0, jnp.nan).astype(dz.dtype)  # NaN in reverse mode too
     _, d_values = jax.jvp(values, (z, objective, space), (dz, d_objective, d_space))
     tangent = eqx.tree_at(
         lambda f: (f.z, f.log_likelihood, f.log_prior, f.log_jacobian),

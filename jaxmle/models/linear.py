@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 
+from jaxmle.core import linalg
 from jaxmle.densities import normal as density
 from jaxmle.models.design import as_design
 from jaxmle.models.model import Model
-from jaxmle.models.scale import exact_linear_fit, start_scale, two_conventions
+from jaxmle.models.scale import exact_linear_fit, root_mean_square, start_scale, two_conventions, unit_of
 from jaxmle.parameters import free, positive
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
@@ -38,7 +40,32 @@ def linear(x, y, weights=None, *, labels: Sequence[str] | None = None) -> Proble
     Source: Gauss (1809), "Theoria motus", sections 175-179; Seber and Lee (2003), section 3.5.
     """
     x, y, labels = as_design(x, y, labels)
-    zeros = jnp.zeros(x.shape[1], x.dtype)
-    start = {"beta": free(zeros, labels), "sigma": positive(start_scale(y.astype(x.dtype), weights))}
-    objective = 1.0 * regression(density, _predict, x, y, weights)
-    return Problem(objective, start, "Linear regression", exact_linear_fit, two_conventions(x.shape[1]))
+    term = regression(density, _predict, x, y, weights)
+    beta, sigma = _least_squares(term, start_scale(y.astype(x.dtype), weights))
+    start = {"beta": free(beta, labels), "sigma": positive(sigma)}
+    return Problem(1.0 * term, start, "Linear regression", exact_linear_fit, two_conventions(x.shape[1]))
+
+
+@jax.jit
+def _least_squares(term, scale):
+    """Least squares by normal equations in unit columns, refined twice; zeros and ``scale`` where they are singular."""
+    size = term.x.shape[1]
+
+    def normal_equations(beta, order):
+        evaluation = term.evaluate(lambda point: {"beta": point[0], "sigma": jnp.ones_like(scale)}, (beta,), order)
+        return evaluation.gradient, evaluation.curvature
+
+    zeros = jnp.zeros(size, term.x.dtype)
+    right, gram = normal_equations(zeros, 2)
+    diagonal = jnp.diagonal(gram)
+    lengths = jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
+    factors, pivot = linalg.factor(linalg.unit_diagonal(gram, lengths))
+    beta = linalg.solve_factored(factors, right / lengths) / lengths
+    for _ in range(2):
+        left, _ = normal_equations(beta, 1)
+        beta = beta + linalg.solve_factored(factors, left / lengths) / lengths
+    residuals = term.y.astype(beta.dtype) - term.x @ beta
+    rounding = jnp.finfo(beta.dtype).eps * unit_of(term.y.astype(beta.dtype))
+    sigma = jnp.maximum(root_mean_square(residuals, term.weights), rounding)
+    good = (pivot > linalg.null_threshold(size, beta.dtype)) & jnp.all(jnp.isfinite(beta)) & jnp.isfinite(sigma)
+    return jnp.where(good, beta, zeros), jnp.where(good, sigma, scale)

@@ -69,7 +69,7 @@ class RowLikelihood(Term):
             _check_row_wise(self, params, n)
 
     def explain_data(self):
-        return row_tools.explain_rows(self.data, "data", self.weights)
+        return row_tools.explain_rows(self.data, "data")
 
     def explain(self, params):
         if is_traced((self.data, params)):

@@ -19,6 +19,7 @@ class Term(eqx.Module):
     """
 
     is_likelihood: ClassVar[bool]
+    __array_ufunc__: ClassVar[None] = None  # so that a NumPy array times a term asks the term
 
     @abc.abstractmethod
     def evaluate(self, lift: Callable, point: tuple, order: int) -> Evaluation:

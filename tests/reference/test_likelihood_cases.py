@@ -180,9 +180,7 @@ def _(data, start):
 @case("faithful-mixture-equal")
 def _(data, start):
     def log_likelihood(p, y):
-        return mixture(
-            p["lambda1"], normal.logpdf(y, p["mu1"], p["sigma"]), normal.logpdf(y, p["mu2"], p["sigma"])
-        )
+        return mixture(p["lambda1"], normal.logpdf(y, p["mu1"], p["sigma"]), normal.logpdf(y, p["mu2"], p["sigma"]))
 
     marks = {
         "lambda1": jm.interval(start["lambda1"], lower=0, upper=1),
@@ -194,9 +192,7 @@ def _(data, start):
 @case("faithful-mixture-unequal")
 def _(data, start):
     def log_likelihood(p, y):
-        return mixture(
-            p["lambda1"], normal.logpdf(y, p["mu1"], p["sigma1"]), normal.logpdf(y, p["mu2"], p["sigma2"])
-        )
+        return mixture(p["lambda1"], normal.logpdf(y, p["mu1"], p["sigma1"]), normal.logpdf(y, p["mu2"], p["sigma2"]))
 
     marks = {
         "lambda1": jm.interval(start["lambda1"], lower=0, upper=1),
@@ -209,9 +205,7 @@ def _(data, start):
 @case("deaths-poisson-mixture")
 def _(data, start):
     def log_likelihood(p, y):
-        return mixture(
-            p["p"], poisson.logpmf(y, jnp.log(p["lambda1"])), poisson.logpmf(y, jnp.log(p["lambda2"]))
-        )
+        return mixture(p["p"], poisson.logpmf(y, jnp.log(p["lambda1"])), poisson.logpmf(y, jnp.log(p["lambda2"])))
 
     marks = {
         "p": jm.interval(start["p"], lower=0, upper=1),
@@ -397,9 +391,7 @@ def _(data, start):
 
 @case("horsekicks-gamma-map")
 def _(data, start):
-    term = jm.likelihood(
-        lambda p, y: poisson.logpmf(y, jnp.log(p["lam"])), data["nDeaths"].astype(int), data["Freq"]
-    )
+    term = jm.likelihood(lambda p, y: poisson.logpmf(y, jnp.log(p["lam"])), data["nDeaths"].astype(int), data["Freq"])
     prior = jm.log_prior(lambda p: gamma.logpdf(p["lam"], 3.0, 0.5))
     return term + prior, {"lam": jm.positive(start["lam"])}
 
@@ -424,8 +416,7 @@ def test_case(name):
     inference = jm.infer(objective, fit)
     labels = fit.space.scalar_labels()
     params, bse = (
-        dict(zip(labels, np.asarray(fit.space.scalars_of(tree)), strict=True))
-        for tree in (fit.params, inference.bse)
+        dict(zip(labels, np.asarray(fit.space.scalars_of(tree)), strict=True)) for tree in (fit.params, inference.bse)
     )
     check_computed(case, params, float(fit.value), bse)
     check_published(case, params, float(fit.value), bse)
