@@ -31,8 +31,8 @@ SENTENCES = {
     STALLED_AT_ROUNDING: "converged to rounding: no step changes the log-posterior by more than its rounding error",
     COMPLETED: "completed the steps it was asked for; convergence was not asked for",
     FLAT: (
-        "converged, but flat: some directions have no curvature, so the maximum is not unique there (collinear columns, "
-        "a parameter that does not enter); jm.summary names them"
+        "converged, but flat: some directions have no curvature, so the maximum is not unique (collinear columns, "
+        "or a parameter that does not enter); jm.summary names them"
     ),
     GIVEN: "evaluated at the values given; nothing was maximised",
     OUT_OF_STEPS: (

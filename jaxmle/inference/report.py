@@ -51,7 +51,7 @@ _SHORT = {
     codes.CONVERGED: "converged",
     codes.STALLED_AT_ROUNDING: "converged to rounding",
     codes.COMPLETED: "completed as asked",
-    codes.FLAT: "converged, not unique",
+    codes.FLAT: "converged, flat",
     codes.GIVEN: "values given",
     codes.OUT_OF_STEPS: "OUT OF STEPS",
     codes.STALLED: "STALLED",
