@@ -350,7 +350,7 @@ def test_a_parameter_of_another_shape_is_refused():
 def test_a_start_is_needed_and_something_free_in_it():
     term = jm.likelihood(normal_rows, Y)
     assert_refused(["start", "{'mu': 0.0"], term, error=TypeError)
-    assert_refused(["fixed", "jm.Fit.at"], term, {"mu": jm.fixed(0.0), "sigma": jm.fixed(1.0)})
+    assert_refused(["fixed", "call the objective"], term, {"mu": jm.fixed(0.0), "sigma": jm.fixed(1.0)})
 
 
 def test_what_is_not_a_term_is_refused_with_a_hint():

@@ -267,7 +267,7 @@ def test_values_from_anywhere_must_be_allowed_too():
 @pytest.mark.parametrize(
     "start,error,message",
     [
-        (None, TypeError, "needs a start"),
+        (None, TypeError, "no start"),
         ({"logit": 1}, TypeError, "write 1.0 instead of 1"),
         ({"logit": np.nan}, ValueError, "not a finite number"),
         ({"logit": jm.fixed(0.0)}, ValueError, "every parameter is fixed"),

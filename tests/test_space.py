@@ -168,7 +168,7 @@ def test_labels_of_a_matrix_run_as_ravel_does():
 def test_z_is_labelled_by_the_scalar_only_where_each_moves_one():
     start = {
         "p": jm.simplex([0.2, 0.3, 0.5], labels=["x", "y", "z"]),
-        "s": jm.positive([1.0, 2.0], labels="uv"),
+        "s": jm.positive([1.0, 2.0], labels=["u", "v"]),
     }
     s, _ = Space.of(start | {"t": jm.tied("s")})
     assert s.scalar_labels() == ["x", "y", "z", "u", "v", "t[0]", "t[1]"]

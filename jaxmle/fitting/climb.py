@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+
 from jaxmle.core import status as codes
 from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
@@ -23,10 +27,11 @@ def climb(objective: Term | Problem, start: Any, solver, tolerance, max_steps, j
     else:
         limit = None
     if start is None:
-        raise TypeError("jm.fit needs a start: a tree of parameters, such as {'mu': 0.0, 'sigma': jm.positive(1.0)}")
+        raise TypeError("there is no start: give a tree of parameters, such as {'mu': 0.0, 'sigma': jm.positive(1.0)}")
+    _check_options(solver, tolerance, max_steps)
     space, bare, values = rearrange(_open, start)
     if space.size == 0:
-        raise ValueError("every parameter is fixed, so there is nothing to fit; use jm.Fit.at to evaluate them")
+        raise ValueError("every parameter is fixed, so there is nothing to fit; call the objective on params instead")
     before = len(program.TRACED)
     try:
         found = program.maximise(
@@ -39,13 +44,47 @@ def climb(objective: Term | Problem, start: Any, solver, tolerance, max_steps, j
             limit=limit,
             jacobian=bool(jacobian),
         )
-        if len(program.TRACED) > before:
-            objective.check_values(space.lift(values))
+        _check_once(objective, space, values, len(program.TRACED) > before)
     except Exception as error:
         raise explained(error, space.lift(values)) from error
     if not is_traced(found.status) and int(found.status) >= codes.FIRST_FAILURE:
         explain_failure(int(found.status), objective, space, values)
     return found, space
+
+
+_PENDING: list[None] = []  # grows when a program was first traced inside a trace, where values cannot be looked at
+_CHECKED: set = set()
+
+
+def _check_once(objective, space, values, fresh):
+    """Try the functions of a freshly compiled objective at the start and off it; a refused one is compiled again."""
+    if not fresh and not _PENDING:
+        return
+    if is_traced((objective, values, space)):
+        _PENDING.append(None)
+        return
+    leaves, structure = jax.tree_util.tree_flatten(objective)
+    key = (structure, *[(np.shape(leaf), getattr(leaf, "dtype", type(leaf))) for leaf in leaves])
+    if not fresh and key in _CHECKED:
+        return
+    z = space.to_z(values)
+    off = z + 0.1 * (1.0 + jnp.arange(z.size, dtype=z.dtype) % 7)
+    try:
+        objective.check_values(space.params(z))
+        objective.check_values(space.params(off))
+    except Exception:
+        program.forget()
+        raise
+    _CHECKED.add(key)
+
+
+def _check_options(solver, tolerance, max_steps):
+    if solver is not None and not (hasattr(solver, "init") and hasattr(solver, "update")):
+        raise TypeError(f"solver must be one of jm.solvers, such as jm.solvers.Newton(), not {solver!r}")
+    if tolerance is not None and not is_traced(tolerance) and not float(tolerance) > 0:
+        raise ValueError(f"tolerance must be positive, in units of log-density; it is {tolerance}")
+    if max_steps is not None and not is_traced(max_steps) and not max_steps >= 1:
+        raise ValueError(f"max_steps must be one or more evaluations; it is {max_steps}")
 
 
 def _open(start):

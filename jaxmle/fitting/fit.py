@@ -51,4 +51,4 @@ def fit(
     Source: Nocedal and Wright (2006), "Numerical Optimization", chapter 4; Blondel and others (2022), "Efficient and
     modular implicit differentiation", equation 2.
     """
-    return Fit.of(*climb(objective, start, solver, tolerance, max_steps, jacobian))
+    return Fit.of(*climb(objective, start, solver, tolerance, max_steps, jacobian), bool(jacobian))

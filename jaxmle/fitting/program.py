@@ -54,6 +54,11 @@ def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, j
     return dataclasses.replace(solved, point=point, value=solved.log_likelihood + solved.log_prior, status=status)
 
 
+def forget() -> None:
+    """Drop every compiled program, so that the next call of each is traced and checked again."""
+    maximise.clear_cache()  # pyright: ignore[reportFunctionMemberAccess, reportAttributeAccessIssue]
+
+
 def evaluate_in_z(objective: Term, space: Space, z, order: int, jacobian: bool = False) -> Evaluation:
     """The evaluation of ``objective`` at ``space.params(z)`` with derivatives in z.
 

@@ -24,7 +24,8 @@ class Fit(eqx.Module):
     part of what was maximised only with ``jacobian=True``. ``newton_decrement`` squared and halved is the
     log-density still to be gained; NaN where no positive definite curvature was met. ``gradient_norm`` is that of the
     gradient in z; ``steps`` counts evaluations; ``status`` is an integer of :mod:`jaxmle.core.status`; ``direction``
-    is the last step in z, along which a fit that diverges was moving.
+    is the last step in z, along which a fit that diverges was moving. ``jacobian`` says whether the log-jacobian was
+    part of what was maximised.
 
     In a batch every array has a leading axis, and so have ``ok`` and ``message``.
     """
@@ -41,11 +42,12 @@ class Fit(eqx.Module):
     steps: Int[Array, ""]
     status: Int[Array, ""]
     direction: Float[Array, " m"]
+    jacobian: bool = eqx.field(static=True, default=False)
 
     @classmethod
-    def of(cls, found, space: Space) -> "Fit":
+    def of(cls, found, space: Space, jacobian: bool = False) -> "Fit":
         """The fit that the compiled program ``found`` in ``space``."""
-        return rearrange(_put_together, found, space)
+        return rearrange(_put_together, found, space, jacobian)
 
     @classmethod
     def at(cls, objective, start: Any = None) -> "Fit":
@@ -76,7 +78,7 @@ class Fit(eqx.Module):
         """How the fit ended, in a sentence; a list of sentences for a batch."""
         if np.ndim(self.status):
             lanes = range(np.shape(self.status)[0])
-            return [jax.tree.map(lambda leaf, i=i: leaf[i], self)._sentence() for i in lanes]
+            return [jax.tree.map(lambda leaf, i=i: leaf[i], self).message for i in lanes]
         return self._sentence()
 
     def raise_if_failed(self) -> "Fit":
@@ -85,11 +87,11 @@ class Fit(eqx.Module):
             return self
         if np.ndim(self.status) == 0:
             raise RuntimeError(self.message)
-        bad = np.flatnonzero(~self.ok)
+        bad = [tuple(map(int, lane)) if len(lane) > 1 else int(lane[0]) for lane in np.argwhere(~self.ok)]
         first = jax.tree.map(lambda leaf: leaf[bad[0]], self)
         raise RuntimeError(
-            f"{bad.size} of {np.size(self.status)} fits failed (lanes {', '.join(map(str, bad[:8]))}"
-            f"{', ...' if bad.size > 8 else ''}); lane {bad[0]}: {first._sentence()}"
+            f"{len(bad)} of {np.size(self.status)} fits failed (lanes {', '.join(map(str, bad[:8]))}"
+            f"{', ...' if len(bad) > 8 else ''}); lane {bad[0]}: {first._sentence()}"
         )
 
     def moving(self):
@@ -103,11 +105,11 @@ class Fit(eqx.Module):
         if status in (codes.CONVERGED, codes.STALLED_AT_ROUNDING, codes.FLAT):
             precision = "" if self.z.dtype == np.float64 else f" in {self.z.dtype}"
             gain = f"; log-density still to be gained {left:.1e}" if np.isfinite(left) else ""
-            return f"{text} ({int(self.steps)} evaluations{precision}{gain})"
+            return f"{text} ({_evaluations(self.steps)}{precision}{gain})"
         if status == codes.GIVEN and np.isfinite(left):
             return f"{text} (log-density still to be gained {left:.1e})"
         if status == codes.OUT_OF_STEPS and np.isfinite(left):
-            return f"{text} (after {int(self.steps)} evaluations; log-density still to be gained about {left:.1e})"
+            return f"{text} (after {_evaluations(self.steps)}; log-density still to be gained about {left:.1e})"
         if status in (codes.DIVERGING, codes.UNBOUNDED, codes.BOUNDARY):
             return f"{text}; {self._where_to()}"
         return text
@@ -128,7 +130,11 @@ class Fit(eqx.Module):
         return ", ".join(parts) or "no single parameter can be blamed"
 
 
-def _put_together(found, space) -> Fit:
+def _evaluations(steps) -> str:
+    return f"{int(steps)} evaluation{'s' * (int(steps) != 1)}"
+
+
+def _put_together(found, space, jacobian) -> Fit:
     return Fit(
         params=space.lift(found.point),
         z=found.z,
@@ -142,4 +148,5 @@ def _put_together(found, space) -> Fit:
         steps=found.steps,
         status=found.status,
         direction=found.direction,
+        jacobian=jacobian,
     )

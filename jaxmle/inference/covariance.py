@@ -14,13 +14,14 @@ class Covariance(eqx.Module):
 
     ``matrix`` is NaN in the rows and columns of numbers ``affected`` by a direction in which the information is zero
     or negative; the columns of ``directions`` are these directions, zero elsewhere. ``eigenvalues`` are the smallest
-    and the largest of the information.
+    and the largest of the information. ``indefinite``: some direction is curved upward, so this is no maximum.
     """
 
     matrix: Float[Array, "m m"]
     affected: Bool[Array, " m"]
     directions: Float[Array, "m m"]
     eigenvalues: Float[Array, "2"]
+    indefinite: Bool[Array, ""]
 
 
 def covariance_of(information: Float[Array, "m m"]) -> Covariance:
@@ -46,4 +47,5 @@ def covariance_of(information: Float[Array, "m m"]) -> Covariance:
         affected,
         free / scale[:, None],
         jnp.stack([whole[0], whole[-1]]),
+        jnp.any(values < -threshold),
     )

@@ -1,6 +1,7 @@
 """Standard errors, tests and intervals of a fit."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -19,7 +20,7 @@ from jaxmle.terms.problem import Problem, as_problem
 KINDS = ("observed",)
 
 
-def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed") -> Inference:
+def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed", weights: str = "case") -> Inference:
     """Standard errors, z-values, p-values, intervals and criteria of ``fit``.
 
     Arguments:
@@ -27,6 +28,7 @@ def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed") -> 
         fit: the fit, by whomever: ``jm.fit``, or ``jm.Fit.at(objective, values)``.
         covariance: "observed": the inverse of the curvature of the log-posterior at the estimate, in z, carried to
             params by the delta method.
+        weights: what the weights of the terms mean. "case": weight 2 equals the row twice.
 
     Returns an :class:`Inference`; ``print`` shows it. Works under ``jax.jit`` and ``jax.vmap``.
 
@@ -34,7 +36,7 @@ def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed") -> 
     the table names the direction. A fit that is not ok has no standard errors, but for the parameters that a
     diverging fit had settled.
 
-    Errors: ``ValueError`` for an unknown kind of covariance.
+    Errors: ``ValueError`` for an unknown kind of covariance or of weights, or a fit of another objective.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -48,9 +50,20 @@ def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed") -> 
     """
     if covariance not in KINDS:
         raise ValueError(f"there is no covariance {covariance!r}; the kinds are: {', '.join(KINDS)}")
+    if weights != "case":
+        raise ValueError(f"there are no weights of the kind {weights!r}; the kinds are: case")
     problem = as_problem(objective)
-    found = _infer(problem.objective, fit.space.unlabelled(), fit.z, fit.direction, fit.status)
-    facts = _Facts(covariance, has_prior(problem.objective), problem.name, problem.remarks)
+    try:
+        found = _infer(problem.objective, fit.space.unlabelled(), fit.z, fit.direction, fit.status, fit.jacobian)
+    except (KeyError, AttributeError, IndexError) as error:
+        names = ", ".join(leaf.name for leaf in fit.space.layout.leaves)
+        raise ValueError(
+            f"this fit is not one of this objective: the fit has the parameters {names}, and the objective could not "
+            f"be evaluated there ({error}); give both from the same jm.fit"
+        ) from error
+    facts = _Facts(
+        covariance, has_prior(problem.objective), is_scaled(problem.objective), problem.name, problem.remarks
+    )
     return rearrange(_put_together, found, fit, facts)
 
 
@@ -61,6 +74,7 @@ class _Facts:
 
     covariance: str
     has_prior: bool
+    is_scaled: bool
     name: str
     remarks: Any
 
@@ -71,7 +85,7 @@ def _put_together(found, fit, facts) -> Inference:
         params=fit.params,
         status=fit.status,
         z=fit.z,
-        fit_direction=fit.direction,
+        jacobian=fit.jacobian,
         space=fit.space,
         **trees,
         **found["arrays"],
@@ -99,9 +113,15 @@ def has_prior(objective: Objective) -> bool:
     return any(not term.is_likelihood for term in objective.terms)
 
 
-@jax.jit
-def _infer(objective, space, z, direction, status):
-    evaluation = evaluate_in_z(objective, space, z, 2)
+def is_scaled(objective: Objective) -> bool:
+    """Whether some likelihood is multiplied by a number, so that the sum is the log-likelihood of no model."""
+    pairs = zip(objective.terms, objective.factors, strict=True)
+    return any(term.is_likelihood and factor is not None for term, factor in pairs)
+
+
+@functools.partial(jax.jit, static_argnums=5)
+def _infer(objective, space, z, direction, status, jacobian):
+    evaluation = evaluate_in_z(objective, space, z, 2, jacobian)
     covariance = covariance_of(evaluation.curvature)
     lost = _without_errors(z, direction, status)
     affected = covariance.affected | lost
@@ -112,19 +132,20 @@ def _infer(objective, space, z, direction, status):
     zvalues = scalars / bse
     llf, nobs, count = evaluation.log_likelihood, objective.nobs().astype(z.dtype), z.size
     aic, bic = 2.0 * count - 2.0 * llf, count * jnp.log(nobs) - 2.0 * llf
-    penalised = has_prior(objective)
+    penalised = has_prior(objective) or is_scaled(objective) or jacobian
     pvalues = jax.scipy.special.erfc(jnp.abs(zvalues) / jnp.sqrt(jnp.asarray(2.0, z.dtype)))
     trees = {"bse": bse, "zvalues": zvalues, "pvalues": pvalues}
     arrays = {
         "cov": cov,
         "bse_z": jnp.sqrt(jnp.diagonal(cov_z)),
         "llf": llf,
-        "logprior": evaluation.log_prior,
+        "logprior": evaluation.log_prior - (space.log_det(z) if jacobian else 0.0),
         "aic": jnp.full_like(aic, jnp.nan) if penalised else aic,
         "bic": jnp.full_like(bic, jnp.nan) if penalised else bic,
         "nobs": nobs,
         "eigenvalues": covariance.eigenvalues,
         "directions": covariance.directions,
+        "indefinite": covariance.indefinite,
     }
     leaves = {key: space.leaves_of_scalars(scalars, jnp.nan) for key, scalars in trees.items()}
     return {"trees": leaves, "arrays": arrays}

@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxmle.inference.direction import describe_direction
 from jaxmle.inference.interval import interval_trees
@@ -21,9 +21,10 @@ class Inference(eqx.Module):
     ``params``, ``bse`` (standard errors), ``zvalues`` and ``pvalues`` (two-sided, of zero) are trees shaped like
     params, NaN where something is fixed or has no standard error. ``cov`` is the covariance matrix over the unfixed
     scalars of params in tree order. ``llf`` is the log-likelihood without prior; ``logprior`` the prior's part;
-    ``aic`` and ``bic`` are NaN with a prior. ``nobs`` is the sum of the case weights. ``eigenvalues`` are the
-    smallest and the largest of the information in z. The columns of ``directions`` that are not zero are the
-    directions in z that the data leave free. In a batch every array has a leading axis.
+    ``aic`` and ``bic`` are NaN with a prior. ``nobs`` is the sum of the case weights. ``eigenvalues`` are the smallest
+    and the largest of the information in z. The columns of ``directions`` that are not zero are the directions in z
+    without curvature (the data leave them free) or, where ``indefinite``, some that curve upward. In a batch every
+    array has a leading axis.
     """
 
     params: Any
@@ -41,10 +42,12 @@ class Inference(eqx.Module):
     z: Float[Array, " m"]
     bse_z: Float[Array, " m"]
     directions: Float[Array, "m m"]
-    fit_direction: Float[Array, " m"]
+    indefinite: Bool[Array, ""]
     space: Space
     covariance: str = eqx.field(static=True)
     has_prior: bool = eqx.field(static=True)
+    is_scaled: bool = eqx.field(static=True)
+    jacobian: bool = eqx.field(static=True)
     name: str = eqx.field(static=True)
     remarks: Callable | None = eqx.field(static=True, default=None)
 
@@ -69,7 +72,7 @@ class Inference(eqx.Module):
         return report(self, alpha)
 
     def free_directions(self) -> list[str]:
-        """The combinations of parameters that the data leave free, in words; empty where everything is identified."""
+        """The combinations of parameters without positive curvature, in words; empty where all are identified."""
         return [
             describe_direction(column, self.space.z_labels())
             for column in np.asarray(self.directions).T

@@ -19,8 +19,9 @@ def report(inference, alpha: float) -> Table:
             "a batch of inferences has no single table; take a lane: jax.tree.map(lambda x: x[0], inference)"
         )
     level = f"{alpha / 2:.4g}", f"{1 - alpha / 2:.4g}"
+    what = "a posteriori" if inference.has_prior or inference.jacobian else "likelihood"
     return Table(
-        title=f"{inference.name}: maximum {'a posteriori' if inference.has_prior else 'likelihood'}",
+        title=f"{inference.name}: maximum {what}",
         header=_header(inference),
         columns=("coef", "std err", "z", "P>|z|", f"[{level[0]}", f"{level[1]}]"),
         formats=("coefficient", "statistic", "statistic", "pvalue", "statistic", "statistic"),
@@ -118,7 +119,12 @@ def _notes(inference):
     if status not in (codes.CONVERGED, codes.STALLED_AT_ROUNDING):
         yield codes.sentence(status)[:1].upper() + codes.sentence(status)[1:] + "."
     directions = inference.free_directions()
-    if directions:
+    if directions and bool(inference.indefinite):
+        yield (
+            f"This is not a maximum: the log-density curves upward along {'; '.join(directions)}, and nothing that "
+            "touches has a standard error. Fit from here, or from another start."
+        )
+    elif directions:
         what = "this combination" if len(directions) == 1 else "these combinations"
         yield (
             f"The data leave {what} of parameters free, so nothing it touches has a standard error: "
@@ -127,6 +133,13 @@ def _notes(inference):
     elif not np.isfinite(np.asarray(inference.bse_z)).all():
         names = np.asarray(inference.space.z_labels())[~np.isfinite(np.asarray(inference.bse_z))]
         yield f"No standard error exists for {', '.join(names)}."
+    if inference.is_scaled:
+        yield (
+            "A likelihood is multiplied by a number, so the log-likelihood shown is not that of the model, and AIC and "
+            "BIC are not defined."
+        )
+    if inference.jacobian:
+        yield "This is the mode on the unconstrained scale (jacobian=True), so AIC and BIC are not defined."
     if inference.has_prior:
         yield (
             "Standard errors are from the curvature of the log-posterior; the log-likelihood is without the prior, "

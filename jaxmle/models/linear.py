@@ -11,6 +11,7 @@ from jaxmle.models.design import as_design
 from jaxmle.models.model import Model
 from jaxmle.models.scale import exact_linear_fit, root_mean_square, start_scale, two_conventions, unit_of
 from jaxmle.parameters import free, positive
+from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
 
@@ -43,7 +44,7 @@ def linear(x, y, weights=None, *, labels: Sequence[str] | None = None) -> Proble
     term = regression(density, _predict, x, y, weights)
     beta, sigma = _least_squares(term, start_scale(y.astype(x.dtype), weights))
     start = {"beta": free(beta, labels), "sigma": positive(sigma)}
-    return Problem(1.0 * term, start, "Linear regression", exact_linear_fit, two_conventions(x.shape[1]))
+    return Problem(as_objective(term), start, "Linear regression", exact_linear_fit, two_conventions(x.shape[1]))
 
 
 @jax.jit

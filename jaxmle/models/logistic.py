@@ -8,6 +8,7 @@ from jaxmle.densities import bernoulli, binomial
 from jaxmle.models.design import as_design, as_response
 from jaxmle.models.model import Model
 from jaxmle.parameters import free
+from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
 
@@ -49,4 +50,4 @@ def logistic(x, y, weights=None, *, trials=None, labels: Sequence[str] | None = 
     else:
         rows = {"x": x, "trials": as_response(trials).astype(x.dtype)}
         term = regression(binomial, _predict_of_trials, rows, y, weights)
-    return Problem(1.0 * term, start, "Logistic regression")
+    return Problem(as_objective(term), start, "Logistic regression")

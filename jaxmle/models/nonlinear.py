@@ -14,6 +14,7 @@ from jaxmle.models.scale import exact_fit, root_mean_square, two_conventions
 from jaxmle.parameters import positive
 from jaxmle.parameters.space import Space
 from jaxmle.terms import rows as row_tools
+from jaxmle.terms.objective import as_objective
 from jaxmle.terms.predictor import over_rows
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
@@ -54,7 +55,7 @@ def nonlinear_least_squares(f: Callable, x, y, start: dict[str, Any], weights=No
     sigma = positive(root_mean_square(residuals, weights))
     term = regression(density, jax.tree_util.Partial(_Mean(), as_leaf(f)), x, y, weights)
     return Problem(
-        1.0 * term, {**start, "sigma": sigma}, "Nonlinear least squares", exact_fit, two_conventions(space.size)
+        as_objective(term), {**start, "sigma": sigma}, "Nonlinear least squares", exact_fit, two_conventions(space.size)
     )
 
 

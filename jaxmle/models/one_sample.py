@@ -6,6 +6,7 @@ from jaxmle import densities
 from jaxmle.models.design import as_floats, as_response
 from jaxmle.models.scale import exact_fit, mean, start_scale, two_conventions, weighted_mean
 from jaxmle.parameters import interval, positive
+from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
 
@@ -28,7 +29,7 @@ def normal(y, weights=None) -> Problem:
     y = as_floats(as_response(y), "y")
     start = {"mu": mean(y, weights), "sigma": positive(start_scale(y, weights))}
     term = regression(densities.normal, _normal_parameters, y, y, weights)
-    return Problem(1.0 * term, start, "Normal sample", exact_fit, two_conventions(1))
+    return Problem(as_objective(term), start, "Normal sample", exact_fit, two_conventions(1))
 
 
 def bernoulli(y, weights=None) -> Problem:
@@ -47,7 +48,9 @@ def bernoulli(y, weights=None) -> Problem:
     """
     y = as_response(y)
     start = {"p": interval(_share(weighted_mean(as_floats(y, "y"), weights)), lower=0, upper=1)}
-    return Problem(1.0 * regression(densities.bernoulli, _coin_parameters, y, y, weights), start, "Bernoulli sample")
+    return Problem(
+        as_objective(regression(densities.bernoulli, _coin_parameters, y, y, weights)), start, "Bernoulli sample"
+    )
 
 
 def binomial(y, n, weights=None) -> Problem:
@@ -68,7 +71,7 @@ def binomial(y, n, weights=None) -> Problem:
     share = weighted_mean(as_floats(y, "y"), weights) / weighted_mean(trials, weights)
     start = {"p": interval(_share(share), lower=0, upper=1)}
     term = regression(densities.binomial, _trials_parameters, trials, y, weights)
-    return Problem(1.0 * term, start, "Binomial sample")
+    return Problem(as_objective(term), start, "Binomial sample")
 
 
 def poisson(y, weights=None) -> Problem:
@@ -87,7 +90,9 @@ def poisson(y, weights=None) -> Problem:
     """
     y = as_response(y)
     start = {"rate": positive(_above_zero(weighted_mean(as_floats(y, "y"), weights)))}
-    return Problem(1.0 * regression(densities.poisson, _rate_parameters, y, y, weights), start, "Poisson sample")
+    return Problem(
+        as_objective(regression(densities.poisson, _rate_parameters, y, y, weights)), start, "Poisson sample"
+    )
 
 
 def exponential(y, weights=None) -> Problem:
@@ -106,7 +111,7 @@ def exponential(y, weights=None) -> Problem:
     y = as_floats(as_response(y), "y")
     start = {"scale": positive(_above_zero(weighted_mean(y, weights)))}
     term = regression(densities.exponential, _scale_parameters, y, y, weights)
-    return Problem(1.0 * term, start, "Exponential sample")
+    return Problem(as_objective(term), start, "Exponential sample")
 
 
 def _normal_parameters(params, _):

@@ -8,6 +8,7 @@ from jaxmle.densities import poisson
 from jaxmle.models.design import as_design
 from jaxmle.models.model import Model
 from jaxmle.parameters import free
+from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
 
@@ -39,4 +40,4 @@ def poisson_regression(x, y, weights=None, *, labels: Sequence[str] | None = Non
     """
     x, y, labels = as_design(x, y, labels)
     start = {"beta": free(jnp.zeros(x.shape[1], x.dtype), labels)}
-    return Problem(1.0 * regression(poisson, _predict, x, y, weights), start, "Poisson regression")
+    return Problem(as_objective(regression(poisson, _predict, x, y, weights)), start, "Poisson regression")

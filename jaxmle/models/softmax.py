@@ -10,6 +10,7 @@ from jaxmle.densities import categorical
 from jaxmle.models.design import as_design
 from jaxmle.models.model import Model
 from jaxmle.parameters import free
+from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
 
@@ -50,11 +51,15 @@ def softmax(x, y, weights=None, *, n_classes: int | None = None, labels: Sequenc
     if labels is not None:
         names = [f"{k}:{label}" for label in labels for k in range(1, n_classes)]
     start = {"beta": free(jnp.zeros((x.shape[1], n_classes - 1), x.dtype), names)}
-    return Problem(1.0 * regression(categorical, _predict, x, y, weights), start, "Softmax regression")
+    return Problem(as_objective(regression(categorical, _predict, x, y, weights)), start, "Softmax regression")
 
 
 def _count_classes(y) -> int:
     if is_traced(y):
         raise ValueError("inside jit or vmap the labels cannot be looked at: say n_classes= how many classes there are")
-    largest = np.nanmax(np.asarray(y))
+    labels = np.asarray(y)
+    if np.nanmin(labels) < 0:
+        row = int(np.flatnonzero(labels < 0)[0])
+        raise ValueError(f"y is {labels[row]} at row {row}: labels are 0, 1, 2, ...; recode them")
+    largest = np.nanmax(labels)
     return int(largest) + 1 if np.isfinite(largest) else 2

@@ -165,6 +165,8 @@ def likelihood(
 
     Source: Fisher (1922), "On the mathematical foundations of theoretical statistics", section 6.
     """
+    if not callable(function):
+        raise TypeError(f"jm.likelihood takes a function of params and data first, not a {type(function).__name__}")
     data = row_tools.as_rows(data)
     if rows:
         weights = None if weights is None else as_array(weights, "weights")

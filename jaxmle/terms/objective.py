@@ -92,6 +92,8 @@ class Objective(Term):
                 "its maximum into a minimum, and zero would drop it (leave the term out instead)"
             )
         factor = as_number(factor)
+        if isinstance(factor, float) and factor == 1.0:
+            return self
         return Objective(self.terms, tuple(factor if f is None else f * factor for f in self.factors))
 
     def nobs(self):

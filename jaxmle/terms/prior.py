@@ -69,4 +69,6 @@ def log_prior(function: Callable) -> Term:
 
     Source: Jeffreys (1961), "Theory of Probability", section 4.0.
     """
+    if not callable(function):
+        raise TypeError(f"jm.log_prior takes a function of params, not a {type(function).__name__}")
     return LogPrior(as_leaf(function))

@@ -67,7 +67,8 @@ class Regression(Term):
         if not isinstance(eta, tuple):
             raise TypeError(
                 "a predictor returns a tuple of the density's parameters, one row's; it returned "
-                f"{type(eta).__name__}: write (eta,) with a comma"
+                f"{'an array of shape ' + str(eta.shape) if hasattr(eta, 'shape') else type(eta).__name__}: write "
+                "(eta,) with a comma"
             )
         return eta
 
@@ -154,6 +155,10 @@ def regression(
     """
     x, y = row_tools.as_rows(x, "x"), row_tools.as_rows(y, "y")
     weights = None if weights is None else as_array(weights, "weights")
+    if any(row_tools.is_shared(leaf) for leaf in jax.tree.leaves(y, is_leaf=row_tools.is_shared)):
+        raise TypeError("y holds one response for each row and cannot be shared: put what rows share into x")
+    if not callable(predictor):
+        raise TypeError(f"predictor must be a function of params and one row, not a {type(predictor).__name__}")
     if not isinstance(density, ModuleType) and not callable(density):
         raise TypeError(
             f"density must be a module such as jm.densities.normal or a log-density function, not a "

@@ -41,6 +41,9 @@ def is_shared(leaf) -> bool:
 def as_rows(data, what: str = "data"):
     """``data`` with every leaf an array, lists of numbers included. Raises ``TypeError`` where one is not numbers."""
 
+    if hasattr(data, "columns") and hasattr(data, "to_numpy"):  # a data frame: a dict of its columns
+        data = {str(name): data[name].to_numpy() for name in data.columns}
+
     def convert(path_leaf):
         name, leaf = path_leaf
         label = f"{what} leaf {name!r}" if name else what
