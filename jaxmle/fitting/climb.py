@@ -1,5 +1,6 @@
 """The host's side of a fit: the start taken apart, the program called, and its failure explained."""
 
+import functools
 from typing import Any
 
 import jax
@@ -12,18 +13,17 @@ from jaxmle.core.tree import is_traced
 from jaxmle.fitting import program
 from jaxmle.fitting.explain import explain_failure, explained
 from jaxmle.parameters.space import Space
-from jaxmle.solvers import Newton
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem
 
-DEFAULT_SOLVER = Newton()
 DEFAULT_MAX_STEPS = 1000
 
 
 def climb(objective: Term | Problem, start: Any, solver, tolerance, max_steps, jacobian) -> tuple[program.Found, Space]:
     """What the compiled program found, and the space it is in. Arguments and errors are those of ``jm.fit``."""
     if not isinstance(objective, Term):
-        objective, start, limit = as_problem(objective, start).parts()
+        problem = as_problem(objective, start)
+        objective, start, limit = problem.objective, problem.start, problem.limit
     else:
         limit = None
     if start is None:
@@ -38,9 +38,9 @@ def climb(objective: Term | Problem, start: Any, solver, tolerance, max_steps, j
             objective,
             bare,
             values,
-            DEFAULT_SOLVER if solver is None else solver,
-            program.TOLERANCE_OF_DTYPE if tolerance is None else _as_float(tolerance),
-            DEFAULT_MAX_STEPS if max_steps is None else max_steps,
+            solver,
+            _on_device(program.TOLERANCE_OF_DTYPE if tolerance is None else tolerance, float),
+            _on_device(DEFAULT_MAX_STEPS if max_steps is None else max_steps, int),
             limit=limit,
             jacobian=bool(jacobian),
         )
@@ -92,5 +92,12 @@ def _open(start):
     return space, space.unlabelled(), values
 
 
-def _as_float(tolerance):
-    return tolerance if is_traced(tolerance) else float(tolerance)
+def _on_device(number, kind):
+    """A number as an array, kept from call to call: handing over a Python number costs a copy each time."""
+    return number if is_traced(number) else _copied(kind(number), kind, jnp.result_type(float))
+
+
+@functools.lru_cache(maxsize=1024)
+def _copied(number, kind, _):
+    with jax.ensure_compile_time_eval():
+        return jnp.asarray(number, kind)

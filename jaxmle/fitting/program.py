@@ -14,6 +14,7 @@ from jaxmle.core import status as codes
 from jaxmle.core.evaluation import Evaluation, derivatives
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.loop import run
+from jaxmle.solvers.newton import Newton
 from jaxmle.terms.objective import Term, as_objective
 
 TOLERANCE_OF_DTYPE = -1.0
@@ -40,6 +41,7 @@ class Found(eqx.Module):
 def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, jacobian) -> Found:
     """Climb ``objective`` in ``space`` from the free leaves ``values``. See :func:`jaxmle.fitting.fit.fit`."""
     objective.check_structure()
+    solver = Newton() if solver is None else solver
     TRACED.append(None)
     start = space.to_z(values)
     tolerance = jnp.asarray(tolerance, start.dtype)

@@ -42,15 +42,17 @@ def linear(x, y, weights=None, *, labels: Sequence[str] | None = None) -> Proble
     """
     x, y, labels = as_design(x, y, labels)
     term = regression(density, _predict, x, y, weights)
-    beta, sigma = _least_squares(term, start_scale(y.astype(x.dtype), weights))
+    beta, sigma = _least_squares(term)
     start = {"beta": free(beta, labels), "sigma": positive(sigma)}
     return Problem(as_objective(term), start, "Linear regression", exact_linear_fit, two_conventions(x.shape[1]))
 
 
 @jax.jit
-def _least_squares(term, scale):
-    """Least squares by normal equations in unit columns, refined twice; zeros and ``scale`` where they are singular."""
+def _least_squares(term):
+    """Least squares by normal equations in unit columns, refined twice; where they are singular zeros and the spread of
+    the response."""
     size = term.x.shape[1]
+    scale = start_scale(term.y.astype(term.x.dtype), term.weights)
 
     def normal_equations(beta, order):
         evaluation = term.evaluate(lambda point: {"beta": point[0], "sigma": jnp.ones_like(scale)}, (beta,), order)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxmle.core.tree import as_leaf
 from jaxmle.densities import normal as density
@@ -49,14 +48,18 @@ def nonlinear_least_squares(f: Callable, x, y, start: dict[str, Any], weights=No
     x, y = row_tools.as_rows(x, "x"), as_response(y)
     row_tools.count_rows({"x": x, "y": y})
     space, values = Space.of(start)
-    dtype = jnp.result_type(*values) if values else jnp.result_type(float)
-    params = space.lift(tuple(jnp.asarray(value, dtype) for value in values))
-    residuals = y.astype(dtype) - over_rows(lambda row: f(params, row), x)(row_tools.open_shared(x))
-    sigma = positive(root_mean_square(residuals, weights))
+    sigma = positive(_first_scale(as_leaf(f), space.lift(values), x, y, weights))
     term = regression(density, jax.tree_util.Partial(_Mean(), as_leaf(f)), x, y, weights)
     return Problem(
         as_objective(term), {**start, "sigma": sigma}, "Nonlinear least squares", exact_fit, two_conventions(space.size)
     )
+
+
+@jax.jit
+def _first_scale(f, params, x, y, weights):
+    """The root of the mean square of the residuals at the start."""
+    mean = over_rows(lambda row: f(params, row), x)(row_tools.open_shared(x))
+    return root_mean_square(y.astype(mean.dtype) - mean, weights)
 
 
 @dataclasses.dataclass(frozen=True)

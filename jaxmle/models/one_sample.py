@@ -1,5 +1,6 @@
 """One sample of a distribution: a model for each, started at its closed form."""
 
+import jax
 import jax.numpy as jnp
 
 from jaxmle import densities
@@ -138,11 +139,13 @@ def _logit(p):
     return jnp.log(p) - jnp.log1p(-p)
 
 
+@jax.jit
 def _share(share):
     """A share strictly between zero and one to start from: ``share`` itself where it is."""
     return jnp.where((share > 0) & (share < 1), share, jnp.where(share >= 1, 0.9, 0.1))
 
 
+@jax.jit
 def _above_zero(mean):
     """A positive mean to start from: ``mean`` itself where it is."""
     return jnp.where(mean > 0, mean, jnp.where(mean <= 0, 0.1, mean))

@@ -4,6 +4,7 @@ import functools
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jaxmle.core import status as codes
@@ -11,6 +12,7 @@ from jaxmle.core.tree import as_array
 from jaxmle.terms.rows import check_weights_shape, weighted
 
 
+@jax.jit
 def start_scale(y, weights=None):
     """The standard deviation of ``y`` (dividing by n); if it is zero, the rounding error of ``y``."""
     size = unit_of(y)
@@ -18,6 +20,7 @@ def start_scale(y, weights=None):
     return jnp.where(spread > jnp.finfo(y.dtype).tiny, spread, size * jnp.finfo(y.dtype).eps)
 
 
+@jax.jit
 def root_mean_square(residuals, weights=None):
     """The root of the weighted mean square of ``residuals``, without overflow on the way; tiny where it is zero."""
     size = unit_of(residuals)
@@ -25,6 +28,7 @@ def root_mean_square(residuals, weights=None):
     return jnp.where(root == 0, jnp.finfo(residuals.dtype).tiny, root)
 
 
+@jax.jit
 def mean(y, weights=None):
     """The weighted mean of ``y``, also where its sum would overflow."""
     size = unit_of(y)
@@ -38,6 +42,7 @@ def unit_of(y):
     return jnp.where((size > 0) & jnp.isfinite(size), size, 1.0)
 
 
+@jax.jit
 def weighted_mean(values, weights=None):
     """The mean of ``values`` by case weights, about the first value so that no digits are lost to their level."""
     level = jnp.where(jnp.isfinite(values[0]), values[0], 0.0)

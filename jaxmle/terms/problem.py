@@ -26,10 +26,6 @@ class Problem(eqx.Module):
         """The log-posterior at ``params``."""
         return self.objective(params)
 
-    def parts(self):
-        """The objective, the start and the limit: what a fit takes."""
-        return self.objective, self.start, self.limit
-
     def _with(self, objective):
         return Problem(objective, self.start, self.name, self.limit, self.remarks)
 
