@@ -267,7 +267,7 @@ def test_a_run_cut_short_says_so(steps):
     assert not fit.ok
     assert int(fit.steps) == steps
     assert "ran out of steps before it converged; raise max_steps" in fit.message
-    assert f"after {steps} evaluations" in fit.message
+    assert f"after {steps} evaluation" in fit.message
 
 
 def test_a_run_cut_short_has_no_standard_errors():
