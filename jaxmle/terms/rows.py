@@ -35,6 +35,7 @@ def shared(value) -> Shared:
 
 
 def is_shared(leaf) -> bool:
+    """Whether ``leaf`` is data that all rows share, marked by :func:`shared`."""
     return isinstance(leaf, Shared)
 
 
