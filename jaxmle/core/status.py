@@ -74,6 +74,11 @@ def is_ok(status):
     return (status >= 0) & (status < FIRST_FAILURE)
 
 
+def still_moving(direction, z):
+    """Which numbers of ``z`` a diverging fit was still moving, along ``direction``, by a thousandth of their size."""
+    return abs(direction) > 1e-3 * abs(z)
+
+
 def sentence(status: int) -> str:
     """The sentence of one status.
 

@@ -157,6 +157,6 @@ def _ran_away(space, start, found):
 def _towards_limits(space, found):
     """Whether every number that is still moving goes to a value its constraint stops short of."""
     low, high = (jnp.asarray(ends) for ends in space.has_limits())
-    moving = jnp.abs(found.direction) > 1e-3 * jnp.abs(found.z)
+    moving = codes.still_moving(found.direction, found.z)
     towards = jnp.where(found.direction < 0, low, high)
     return jnp.all(towards | ~moving) & jnp.any(moving)

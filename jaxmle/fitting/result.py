@@ -96,7 +96,7 @@ class Fit(eqx.Module):
 
     def moving(self):
         """Which free numbers a diverging fit was still moving by more than a thousandth of their size."""
-        return abs(self.direction) > 1e-3 * abs(self.z)
+        return codes.still_moving(self.direction, self.z)
 
     def _sentence(self) -> str:
         status = int(self.status)

@@ -165,5 +165,5 @@ def _carry(space, z, cov_z, affected):
 def _without_errors(z, direction, status):
     """Which numbers have no standard error because of how the fit ended."""
     settled = (status == codes.DIVERGING) | (status == codes.BOUNDARY)
-    moving = jnp.abs(direction) > 1e-3 * jnp.abs(z)
+    moving = codes.still_moving(direction, z)
     return jnp.where(settled, moving, ~codes.is_ok(status))
