@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from jaxmle.core import status as codes
 from jaxmle.core.rearrange import rearrange
@@ -47,7 +48,7 @@ def climb(objective: Term | Problem, start: Any, solver, tolerance, max_steps, j
         _check_once(objective, space, values, len(program.TRACED) > before)
     except Exception as error:
         raise explained(error, space.lift(values)) from error
-    if not is_traced(found.status) and int(found.status) >= codes.FIRST_FAILURE:
+    if not isinstance(found.status, Tracer) and int(found.status) >= codes.FIRST_FAILURE:
         explain_failure(int(found.status), objective, space, values)
     return found, space
 
@@ -67,15 +68,19 @@ def _check_once(objective, space, values, fresh):
     key = (structure, *[(np.shape(leaf), getattr(leaf, "dtype", type(leaf))) for leaf in leaves])
     if not fresh and key in _CHECKED:
         return
-    z = space.to_z(values)
-    off = z + 0.1 * (1.0 + jnp.arange(z.size, dtype=z.dtype) % 7)
     try:
-        objective.check_values(space.params(z))
-        objective.check_values(space.params(off))
+        objective.check_values(lambda: [space.lift(point) for point in _tries(space.unlabelled(), values)])
     except Exception:
         program.forget()
         raise
     _CHECKED.add(key)
+
+
+@jax.jit
+def _tries(space, values):
+    """Points to try a function at: the start, and one off it in every direction."""
+    z = space.to_z(values)
+    return space.point(z), space.point(z + 0.1 * (1.0 + jnp.arange(z.size, dtype=z.dtype) % 7))
 
 
 def _check_options(solver, tolerance, max_steps):
@@ -94,10 +99,10 @@ def _open(start):
 
 def _on_device(number, kind):
     """A number as an array, kept from call to call: handing over a Python number costs a copy each time."""
-    return number if is_traced(number) else _copied(kind(number), kind, jnp.result_type(float))
+    return number if isinstance(number, Tracer) else _copied(kind(number), kind, jax.config.jax_enable_x64)
 
 
 @functools.lru_cache(maxsize=1024)
 def _copied(number, kind, _):
     with jax.ensure_compile_time_eval():
-        return jnp.asarray(number, kind)
+        return jnp.asarray(np.asarray(number, jnp.result_type(kind)))

@@ -9,7 +9,7 @@ from jaxmle.core import linalg
 from jaxmle.densities import normal as density
 from jaxmle.models.design import as_design
 from jaxmle.models.model import Model
-from jaxmle.models.scale import exact_linear_fit, root_mean_square, start_scale, two_conventions, unit_of
+from jaxmle.models.scale import exact_linear_fit, root_mean_square, two_conventions, unit_of
 from jaxmle.parameters import free, positive
 from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
@@ -49,26 +49,27 @@ def linear(x, y, weights=None, *, labels: Sequence[str] | None = None) -> Proble
 
 @jax.jit
 def _least_squares(term):
-    """Least squares by normal equations in unit columns, refined twice; where they are singular zeros and the spread of
+    """Least squares by normal equations in unit columns, refined twice; where they are singular zeros and the size of
     the response."""
+    term.check_structure()
     size = term.x.shape[1]
-    scale = start_scale(term.y.astype(term.x.dtype), term.weights)
+    y = term.y.astype(term.x.dtype)
 
     def normal_equations(beta, order):
-        evaluation = term.evaluate(lambda point: {"beta": point[0], "sigma": jnp.ones_like(scale)}, (beta,), order)
+        evaluation = term.evaluate(lambda point: {"beta": point[0], "sigma": jnp.ones((), y.dtype)}, (beta,), order)
         return evaluation.gradient, evaluation.curvature
 
     zeros = jnp.zeros(size, term.x.dtype)
-    right, gram = normal_equations(zeros, 2)
+    _, gram = normal_equations(zeros, 2)
     diagonal = jnp.diagonal(gram)
     lengths = jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
     factors, pivot = linalg.factor(linalg.unit_diagonal(gram, lengths))
-    beta = linalg.solve_factored(factors, right / lengths) / lengths
-    for _ in range(2):
+
+    def refine(_, beta):
         left, _ = normal_equations(beta, 1)
-        beta = beta + linalg.solve_factored(factors, left / lengths) / lengths
-    residuals = term.y.astype(beta.dtype) - term.x @ beta
-    rounding = jnp.finfo(beta.dtype).eps * unit_of(term.y.astype(beta.dtype))
-    sigma = jnp.maximum(root_mean_square(residuals, term.weights), rounding)
-    good = (pivot > linalg.null_threshold(size, beta.dtype)) & jnp.all(jnp.isfinite(beta)) & jnp.isfinite(sigma)
-    return jnp.where(good, beta, zeros), jnp.where(good, sigma, scale)
+        return beta + linalg.solve_factored(factors, left / lengths) / lengths
+
+    beta = jax.lax.fori_loop(0, 3, refine, zeros)
+    beta = jnp.where((pivot > linalg.null_threshold(size, y.dtype)) & jnp.all(jnp.isfinite(beta)), beta, zeros)
+    rounding = jnp.finfo(y.dtype).eps * unit_of(y)
+    return beta, jnp.maximum(root_mean_square(y - term.x @ beta, term.weights), rounding)

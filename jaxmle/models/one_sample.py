@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from jaxmle import densities
 from jaxmle.models.design import as_floats, as_response
-from jaxmle.models.scale import exact_fit, mean, start_scale, two_conventions, weighted_mean
+from jaxmle.models.scale import exact_fit, mean_and_scale, two_conventions, weighted_mean
 from jaxmle.parameters import interval, positive
 from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
@@ -28,7 +28,8 @@ def normal(y, weights=None) -> Problem:
     Source: Fisher (1922), section 6.
     """
     y = as_floats(as_response(y), "y")
-    start = {"mu": mean(y, weights), "sigma": positive(start_scale(y, weights))}
+    mu, sigma = mean_and_scale(y, weights)
+    start = {"mu": mu, "sigma": positive(sigma)}
     term = regression(densities.normal, _normal_parameters, y, y, weights)
     return Problem(as_objective(term), start, "Normal sample", exact_fit, two_conventions(1))
 
@@ -68,9 +69,8 @@ def binomial(y, n, weights=None) -> Problem:
     Source: Bernoulli (1713), "Ars conjectandi".
     """
     y = as_response(y)
-    trials = jnp.broadcast_to(as_floats(n, "n"), y.shape)
-    share = weighted_mean(as_floats(y, "y"), weights) / weighted_mean(trials, weights)
-    start = {"p": interval(_share(share), lower=0, upper=1)}
+    trials, share = _share_of_trials(y, as_floats(n, "n"), weights)
+    start = {"p": interval(share, lower=0, upper=1)}
     term = regression(densities.binomial, _trials_parameters, trials, y, weights)
     return Problem(as_objective(term), start, "Binomial sample")
 
@@ -143,6 +143,12 @@ def _logit(p):
 def _share(share):
     """A share strictly between zero and one to start from: ``share`` itself where it is."""
     return jnp.where((share > 0) & (share < 1), share, jnp.where(share >= 1, 0.9, 0.1))
+
+
+@jax.jit
+def _share_of_trials(y, n, weights):
+    trials = jnp.broadcast_to(n, y.shape)
+    return trials, _share(weighted_mean(y.astype(trials.dtype), weights) / weighted_mean(trials, weights))
 
 
 @jax.jit

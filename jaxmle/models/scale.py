@@ -13,11 +13,11 @@ from jaxmle.terms.rows import check_weights_shape, weighted
 
 
 @jax.jit
-def start_scale(y, weights=None):
-    """The standard deviation of ``y`` (dividing by n); if it is zero, the rounding error of ``y``."""
-    size = unit_of(y)
-    spread = root_mean_square(y - mean(y, weights), weights)
-    return jnp.where(spread > jnp.finfo(y.dtype).tiny, spread, size * jnp.finfo(y.dtype).eps)
+def mean_and_scale(y, weights=None):
+    """The mean of ``y`` and its standard deviation (dividing by n); if that is zero, the rounding error of ``y``."""
+    size, middle = unit_of(y), mean(y, weights)
+    spread = root_mean_square(y - middle, weights)
+    return middle, jnp.where(spread > jnp.finfo(y.dtype).tiny, spread, size * jnp.finfo(y.dtype).eps)
 
 
 @jax.jit
@@ -28,7 +28,6 @@ def root_mean_square(residuals, weights=None):
     return jnp.where(root == 0, jnp.finfo(residuals.dtype).tiny, root)
 
 
-@jax.jit
 def mean(y, weights=None):
     """The weighted mean of ``y``, also where its sum would overflow."""
     size = unit_of(y)

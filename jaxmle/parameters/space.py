@@ -5,6 +5,7 @@ derivatives in the point; :meth:`Space.pull_back` carries them to z once, with t
 """
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
@@ -31,16 +32,27 @@ class Leaf:
     index: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Layout:
     """The structure of a start tree: everything about it but its numbers and labels. Hashable, so that it can be
-    part of what is compiled."""
+    part of what is compiled; the hash is kept, since every call of a compiled program asks for it."""
 
     treedef: Any
     leaves: tuple[Leaf, ...]
     shapes: tuple[tuple[int, ...], ...]  # of each free leaf, in params
     free_shapes: tuple[tuple[int, ...], ...]  # of each free leaf, in z
     structure: tuple[Any, ...]  # leaves that are not numbers
+
+    @functools.cached_property
+    def _key(self):
+        fields = self.treedef, self.leaves, self.shapes, self.free_shapes, self.structure
+        return hash(fields), fields
+
+    def __hash__(self):
+        return self._key[0]
+
+    def __eq__(self, other):
+        return self is other or (isinstance(other, Layout) and self._key == other._key)
 
 
 class Space(eqx.Module):

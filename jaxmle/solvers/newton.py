@@ -37,7 +37,6 @@ class NewtonState(eqx.Module):
     scale: Float[Array, " m"]
     exact: Bool[Array, ""]
     flat: Bool[Array, ""]
-    gain: Float[Array, ""]
     last_step: Float[Array, " m"]
     curvature_ratio: Float[Array, ""]
 
@@ -74,7 +73,6 @@ class Newton(eqx.Module):
     def init(self, z: Float[Array, " m"], tolerance, size: Float[Array, " m"]) -> NewtonState:
         """The state that asks for ``z``, whose numbers are of ``size`` (zero where zero is no natural origin)."""
         dtype, m = z.dtype, z.size
-        nothing = jnp.full((), jnp.nan, dtype)
         nowhere = Evaluation(
             jnp.full((), -jnp.inf, dtype),
             jnp.zeros((), dtype),
@@ -98,7 +96,6 @@ class Newton(eqx.Module):
             scale=jnp.zeros(m, dtype),
             exact=jnp.zeros((), bool),
             flat=jnp.zeros((), bool),
-            gain=nothing,
             last_step=jnp.zeros(m, dtype),
             curvature_ratio=jnp.ones((), dtype),
             tolerance=jnp.asarray(tolerance, dtype),
@@ -117,8 +114,7 @@ class Newton(eqx.Module):
         idle = jnp.where(judged.at_rounding & ~judged.halved, state.idle + 1, 0)
         moved = dataclasses.replace(moved, idle=idle)
         radius = jnp.where(first, self._first_radius(moved, two_curvatures), radius)
-        chosen = _choose_step(moved, radius)
-        chosen = self._switch(chosen, two_curvatures)
+        chosen = self._choose_step(moved, radius, two_curvatures)
         final = chosen.exact | (jnp.asarray(self.switch, radius.dtype) <= 0)
         return _conclude(chosen, judged, finite, first, final)
 
@@ -129,13 +125,38 @@ class Newton(eqx.Module):
         far = judged.rejected & (state.predicted > jnp.maximum(self.switch, 1.0))
         return (state.exact & ~far) | jnp.isinf(jnp.asarray(self.switch, state.z.dtype))
 
-    def _switch(self, state, two_curvatures):
-        """Take the step again with the exact curvature once the Gauss-Newton one sees little left to gain."""
-        if not two_curvatures:
-            return state
-        near = ~state.exact & (state.left < self.switch)
-        exact = dataclasses.replace(state, exact=jnp.ones((), bool))
-        return jax.lax.cond(near, lambda: _choose_step(exact, exact.radius), lambda: state)
+    def _choose_step(self, state, radius, two_curvatures):
+        """The state that asks for the next point of the trust region."""
+        evaluation = state.evaluation
+        noise = jnp.finfo(radius.dtype).eps * jnp.sqrt(1.0 + evaluation.magnitude)
+
+        def step(exact):
+            curvature = jnp.where(exact, evaluation.curvature, evaluation.approximate_curvature)
+            return trust_region.best_step(evaluation.gradient, curvature, _positive(state.scale), radius, noise)
+
+        def again(carry):
+            found, exact, _ = carry
+            found = step(exact)
+            near = ~exact & (found.left < self.switch)
+            return found, exact | near, near
+
+        if two_curvatures:  # once more, with the exact curvature, where the Gauss-Newton one sees little left to gain
+            nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(step, state.exact))
+            start = nothing, state.exact, jnp.ones((), bool)
+            found, exact, _ = jax.lax.while_loop(lambda carry: carry[-1], again, start)
+        else:
+            found, exact = step(state.exact), state.exact
+        return dataclasses.replace(
+            state,
+            z=state.best + found.step,
+            step=found.step,
+            predicted=found.predicted,
+            whole=found.whole,
+            left=found.left,
+            flat=found.flat,
+            exact=exact,
+            radius=jnp.where(jnp.isinf(radius), jnp.linalg.norm(state.scale * found.step), radius),
+        )
 
     def _first_radius(self, state, two_curvatures):
         if not two_curvatures:
@@ -184,16 +205,16 @@ def _judge(state, evaluation, finite, first):
 
 def _moved(state, evaluation, accept, exact):
     """The state with the tried point as its best, where it was accepted."""
-    old, new, step = state.evaluation.curvature, evaluation.curvature, state.step
-    before = jnp.dot(step, old @ step)
-    ratio = jnp.dot(step, new @ step) / jnp.where(before > 0, before, 1.0)
-    diagonal = jnp.abs(jnp.diagonal(evaluation.gauss_newton))
+    step = state.step
+    before = 2.0 * state.predicted  # what a whole step finds is half its curvature
+    after = jnp.sum(step * jnp.sum(evaluation.curvature * step[None, :], axis=1))
+    ratio = after / jnp.where(before > 0, before, 1.0)
+    diagonal = jnp.abs(jnp.diagonal(evaluation.approximate_curvature))
     moved = dataclasses.replace(
         state,
         best=state.z,
         evaluation=evaluation,
         scale=jnp.maximum(state.scale, jnp.sqrt(diagonal)),
-        gain=evaluation.value - state.evaluation.value,
         last_step=step,
         curvature_ratio=jnp.where(state.whole & (before > 0), ratio, 1.0),
     )
@@ -207,24 +228,6 @@ def _resize(state, judged, finite):
     shrunk = length * jnp.where(finite, _SHRINK, 0.1)
     grown = jnp.maximum(state.radius, _GROW * length)
     return jnp.where(judged.ratio < 0.25, shrunk, jnp.where(judged.ratio > 0.75, grown, state.radius))
-
-
-def _choose_step(state, radius):
-    """The state that asks for the next point of the trust region."""
-    evaluation = state.evaluation
-    curvature = jnp.where(state.exact, evaluation.curvature, evaluation.gauss_newton)
-    noise = jnp.finfo(radius.dtype).eps * jnp.sqrt(1.0 + evaluation.magnitude)
-    found = trust_region.best_step(evaluation.gradient, curvature, _positive(state.scale), radius, noise)
-    return dataclasses.replace(
-        state,
-        z=state.best + found.step,
-        step=found.step,
-        predicted=found.predicted,
-        whole=found.whole,
-        left=found.left,
-        flat=found.flat,
-        radius=jnp.where(jnp.isinf(radius), jnp.linalg.norm(state.scale * found.step), radius),
-    )
 
 
 def _conclude(state, judged, finite, first, final):

@@ -34,7 +34,7 @@ def best_step(gradient: Float[Array, " m"], curvature: Float[Array, "m m"], scal
     slope = gradient / scale
     factors, pivot = linalg.factor(matrix)
     newton = linalg.solve_factored(factors, slope)
-    left = 0.5 * jnp.dot(slope, newton)
+    left = 0.5 * jnp.sum(slope * newton)
     settled = (pivot > _SAFE_PIVOT) & (jnp.linalg.norm(newton) <= radius)
     scaled, whole, left, flat = jax.lax.cond(
         settled,
@@ -42,7 +42,8 @@ def best_step(gradient: Float[Array, " m"], curvature: Float[Array, "m m"], scal
         _by_eigenvalues,
         *(matrix, slope, radius, noise),
     )
-    predicted = jnp.dot(slope, scaled) - 0.5 * jnp.dot(scaled, matrix @ scaled)
+    curved = jnp.sum(matrix * scaled[None, :], axis=1)
+    predicted = jnp.sum(scaled * (slope - 0.5 * curved))
     return Step(scaled / scale, predicted, whole, left, flat)
 
 
@@ -66,8 +67,8 @@ def _by_eigenvalues(matrix, slope, radius, noise):
     # The hard case: no gradient along the lowest direction, which must be taken all the same.
     missing = jnp.sqrt(jnp.maximum(radius**2 - jnp.sum(steps**2), 0.0))
     hard = (lowest < 0) & (missing > 0.05 * radius)
-    at = jnp.argmin(values)
-    steps = steps.at[at].add(jnp.where(hard, jnp.where(steps[at] < 0, -missing, missing), 0.0))
+    share = jnp.where(values == lowest, missing / jnp.sqrt(jnp.sum(values == lowest).astype(values.dtype)), 0.0)
+    steps = steps + jnp.where(hard, jnp.where(steps < 0, -share, share), 0.0)
     return vectors @ steps, interior, left, jnp.any(idle)
 
 

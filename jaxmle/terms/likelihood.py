@@ -63,10 +63,11 @@ class RowLikelihood(Term):
     def check_structure(self):
         row_tools.check_weights_shape(self.weights, row_tools.count_rows(self.data), "the likelihood")
 
-    def check_values(self, params):
+    def check_values(self, tries):
         n = row_tools.count_rows(self.data)
-        if n > 1 and not is_traced((self.data, self.function, params)):
-            _check_row_wise(self, params, n)
+        if n > 1 and not is_traced((self.data, self.function)):
+            for params in tries():
+                _check_row_wise(self, params, n)
 
     def explain_data(self):
         return row_tools.explain_rows(self.data, "data")
@@ -115,7 +116,7 @@ class WholeLikelihood(Term):
             if jnp.size(leaf) == 0:
                 raise ValueError("data is empty, so nothing can be estimated; check how it was filtered")
 
-    def check_values(self, params):
+    def check_values(self, tries):
         pass
 
     def explain_data(self):

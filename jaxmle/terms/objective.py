@@ -34,8 +34,9 @@ class Term(eqx.Module):
         """Raise where the shapes in the term cannot be right."""
 
     @abc.abstractmethod
-    def check_values(self, params) -> None:
-        """Raise where the function of the term is not what it must be, tried at concrete ``params``. Never traced."""
+    def check_values(self, tries: Callable[[], list]) -> None:
+        """Raise where the function of the term is not what it must be, tried at the concrete params that ``tries()``
+        lists. Never traced."""
 
     @abc.abstractmethod
     def weights_of_rows(self) -> Any:
@@ -104,9 +105,9 @@ class Objective(Term):
         for term in self.terms:
             term.check_structure()
 
-    def check_values(self, params):
+    def check_values(self, tries):
         for term in self.terms:
-            term.check_values(params)
+            term.check_values(tries)
 
     def weights_of_rows(self):
         return None

@@ -73,15 +73,20 @@ class Predictor:
         """Gradient, Gauss-Newton curvature and the part of the curvature it lacks (None if nothing) in the flat point.
 
         ``slopes`` (n, k) and ``bends`` (n, k, k) are the weighted first and second derivatives of the log-density in
-        eta, None where they are not asked for.
+        the moving parts of eta, None where they are not asked for.
         """
         if slopes is None:
             return None, None, None
-        jacobians = [self.jacobian(j, rows) for j in range(len(self.parts))]
+        jacobians = [self.jacobian(j, rows) for j in self.moving]
         gradient = self._gradient(slopes, jacobians)
         if bends is None:
             return gradient, None, None
         return gradient, self._gauss_newton(-bends, jacobians), self._curved(rows, slopes) if self.bent else None
+
+    @property
+    def moving(self) -> list[int]:
+        """Which parts of eta depend on the point; the others are data, and nobody needs their derivatives."""
+        return [j for j, part in enumerate(self.parts) if part.leaves]
 
     @property
     def size(self) -> int:
@@ -90,8 +95,6 @@ class Predictor:
     def jacobian(self, j, rows):
         """The derivative of part j, (n, k_j, d_j), in the coordinates that it depends on."""
         leaves = self.parts[j].leaves
-        if not leaves:
-            return None
 
         def part(chosen, row):
             point = list(self.point)
@@ -107,19 +110,18 @@ class Predictor:
 
     def _gradient(self, slopes, jacobians):
         gradient = jnp.zeros(self.size, slopes.dtype)
-        for part, jacobian, at in zip(self.parts, jacobians, self._offsets(), strict=True):
-            if jacobian is not None:
-                n, k, d = jacobian.shape
-                here = slopes[:, at : at + k].reshape(n * k) @ jacobian.reshape(n * k, d)
-                gradient = gradient + _spread(here, self.size, part.coordinates)
+        for part, jacobian, at in self._with_offsets(jacobians):
+            n, k, d = jacobian.shape
+            here = slopes[:, at : at + k].reshape(n * k) @ jacobian.reshape(n * k, d)
+            gradient = gradient + _spread(here, self.size, part.coordinates)
         return gradient
 
     def _gauss_newton(self, weights, jacobians):
         """The sum over rows of J' W J, block by block of the parts of eta."""
         total = jnp.zeros((self.size, self.size), weights.dtype)
-        for part, jacobian, at in zip(self.parts, jacobians, self._offsets(), strict=True):
-            for other, beside, there in zip(self.parts, jacobians, self._offsets(), strict=True):
-                if jacobian is None or beside is None or there < at:
+        for part, jacobian, at in self._with_offsets(jacobians):
+            for other, beside, there in self._with_offsets(jacobians):
+                if there < at:
                     continue
                 n, k, d = jacobian.shape
                 block = weights[:, at : at + k, there : there + beside.shape[1]]
@@ -129,17 +131,19 @@ class Predictor:
                 total = total + (product if there == at else product + product.T)
         return total
 
-    def _offsets(self) -> list[int]:
-        """Where each part begins in the flat eta."""
-        return [int(at) for at in np.cumsum([0, *(part.size for part in self.parts[:-1])])]
+    def _with_offsets(self, jacobians):
+        """The moving parts, their Jacobians, and where each begins among the numbers of eta that move."""
+        parts = [self.parts[j] for j in self.moving]
+        starts = np.cumsum([0, *(part.size for part in parts)])[: len(parts)]
+        return list(zip(parts, jacobians, map(int, starts), strict=True))
 
     def _curved(self, rows, slopes):
         """The sum over rows and parts of slope times the second derivative of eta."""
         flat, cut = flatten_point(self.point)
 
         def pulled(flat):
-            eta = over_rows(lambda row: jnp.concatenate(_flat_parts(self.function(cut(flat), row))), self.x)(rows)
-            return jnp.sum(slopes * eta)
+            eta = over_rows(lambda row: self.function(cut(flat), row), self.x)(rows)
+            return jnp.sum(slopes * flat_moving(eta, self.moving))
 
         return derivatives(pulled, flat, 2)[2]
 
@@ -150,19 +154,27 @@ def over_rows(function: Callable, x) -> Callable:
     return jax.vmap(function, in_axes=(axes,))
 
 
-def noise_derivatives(log_density: Callable, eta: tuple, y, order: int):
-    """Value (n,), first (n, k) and second (n, k, k) derivatives of a log-density in its parameters, row by row.
+def flat_moving(eta: tuple, moving: list[int]):
+    """The numbers of the ``moving`` parts of eta, (n, k)."""
+    parts = jax.tree_util.tree_leaves(eta)
+    flat = [parts[j].reshape(parts[j].shape[0], -1) for j in moving]
+    return jnp.concatenate(flat, axis=1) if flat else jnp.zeros((parts[0].shape[0], 0), parts[0].dtype)
 
-    ``eta`` is the tuple of parameters with a leading row axis; what ``order`` does not ask for is None.
+
+def noise_derivatives(log_density: Callable, eta: tuple, moving: list[int], y, order: int):
+    """Value (n,), first (n, k) and second (n, k, k) derivatives of a log-density in its moving parameters, by rows.
+
+    ``eta`` is the tuple of parameters with a leading row axis, ``moving`` says which of them to differentiate in; what
+    ``order`` does not ask for is None.
     """
     parts, treedef = jax.tree_util.tree_flatten(eta)
-    shapes = [part.shape[1:] for part in parts]
+    shapes = [parts[j].shape[1:] for j in moving]
     ends = [int(end) for end in np.cumsum([math.prod(shape) for shape in shapes])]
-    flat = jnp.concatenate([part.reshape(part.shape[0], -1) for part in parts], axis=1)
 
-    def one(eta, y):
-        cut = [eta[end - math.prod(shape) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)]
-        value = log_density(y, *jax.tree_util.tree_unflatten(treedef, cut))
+    def one(flat, parts, y):
+        for j, end, shape in zip(moving, ends, shapes, strict=True):
+            parts[j] = flat[end - math.prod(shape) : end].reshape(shape)
+        value = log_density(y, *jax.tree_util.tree_unflatten(treedef, parts))
         if jnp.ndim(value):
             raise ValueError(
                 f"the log-density of one row must be a number; it has shape {jnp.shape(value)} for a response of "
@@ -170,15 +182,17 @@ def noise_derivatives(log_density: Callable, eta: tuple, y, order: int):
             )
         return value
 
-    return jax.vmap(lambda eta, y: derivatives(lambda eta: one(eta, y), eta, order))(flat, y)
+    def at(flat, parts, y):
+        return derivatives(lambda flat: one(flat, list(parts), y), flat, order)
+
+    return jax.vmap(at)(flat_moving(eta, moving), parts, y)
 
 
-def rounding_of(eta: tuple, slopes, weights):
+def rounding_of(eta: tuple, moving: list[int], slopes, weights):
     """How much the value moves, in units of eps, when eta is rounded: the sum of |slope * eta|."""
     if slopes is None:
         return 0.0
-    flat = jnp.concatenate([part.reshape(part.shape[0], -1) for part in jax.tree_util.tree_leaves(eta)], axis=1)
-    return jnp.sum(row_tools.weighted(jnp.abs(slopes * flat), weights))
+    return jnp.sum(row_tools.weighted(jnp.abs(slopes * flat_moving(eta, moving)), weights))
 
 
 def _spread(block, size: int, *coordinates: np.ndarray):

@@ -38,7 +38,7 @@ class LogPrior(Term):
     def check_structure(self):
         pass
 
-    def check_values(self, params):
+    def check_values(self, tries):
         pass
 
     def weights_of_rows(self):

@@ -45,9 +45,10 @@ class Regression(Term):
 
         def evaluate_block(block, weights):
             eta = predictor(block["x"])
-            values, slopes, bends = noise_derivatives(self.log_density, eta, block["y"], order)
+            moving = predictor.moving
+            values, slopes, bends = noise_derivatives(self.log_density, eta, moving, block["y"], order)
             kept = row_tools.weighted(values, weights)
-            value, magnitude = jnp.sum(kept), jnp.sum(jnp.abs(kept)) + rounding_of(eta, slopes, weights)
+            value, magnitude = jnp.sum(kept), jnp.sum(jnp.abs(kept)) + rounding_of(eta, moving, slopes, weights)
             gradient, gauss_newton, curved = predictor.pull_back(
                 block["x"], row_tools.weighted(slopes, weights), row_tools.weighted(bends, weights)
             )
@@ -90,7 +91,7 @@ class Regression(Term):
         n = row_tools.count_rows({"x": self.x, "y": self.y})
         row_tools.check_weights_shape(self.weights, n, "the regression")
 
-    def check_values(self, params):
+    def check_values(self, tries):
         pass
 
     def explain_data(self):
