@@ -99,7 +99,7 @@ def _open(start):
 
 def _on_device(number, kind):
     """A number as an array, kept from call to call: handing over a Python number costs a copy each time."""
-    return number if isinstance(number, Tracer) else _copied(kind(number), kind, jax.config.jax_enable_x64)
+    return number if isinstance(number, Tracer) else _copied(kind(number), kind, jax.config.read("jax_enable_x64"))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -25,7 +25,7 @@ class Fit(eqx.Module):
     log-density still to be gained; NaN where no positive definite curvature was met. ``gradient_norm`` is that of the
     gradient in z; ``steps`` counts evaluations; ``status`` is an integer of :mod:`jaxmle.core.status`; ``direction``
     is the last step in z, along which a fit that diverges was moving. ``jacobian`` says whether the log-jacobian was
-    part of what was maximised.
+    part of what was maximised. ``history`` and ``state`` are those of :func:`jaxmle.train`, None elsewhere.
 
     In a batch every array has a leading axis, and so have ``ok`` and ``message``.
     """
@@ -43,6 +43,8 @@ class Fit(eqx.Module):
     status: Int[Array, ""]
     direction: Float[Array, " m"]
     jacobian: bool = eqx.field(static=True, default=False)
+    history: Any = None
+    state: Any = None
 
     @classmethod
     def of(cls, found, space: Space, jacobian: bool = False) -> "Fit":
