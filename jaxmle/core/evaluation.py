@@ -8,14 +8,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+OBSERVED, OPG, EXPECTED = "observed", "opg", "expected"
+
 
 class Evaluation(eqx.Module):
     """What is known of an objective at one point.
 
-    ``gradient`` and ``curvature`` are None where they were not asked for. The curvature is *minus* the matrix of
-    second derivatives, so that it is positive definite at a maximum; ``gauss_newton`` is its part without the
-    second derivatives of a nonlinear predictor, None where the two are the same. ``magnitude`` is the sum of the
-    absolute values of what was added, from which the rounding error of ``value`` follows.
+    ``gradient`` and ``curvature`` are None where they were not asked for. The curvature is the one asked for:
+    ``OBSERVED``, *minus* the matrix of second derivatives, so that it is positive definite at a maximum; ``OPG``, the
+    sum over rows of the outer product of the gradient; ``EXPECTED``, the expected information. ``gauss_newton`` is
+    the observed one without the second derivatives of a nonlinear predictor, None where the two are the same.
+    ``magnitude`` is the sum of the absolute values of what was added, from which the rounding error of ``value``
+    follows.
     """
 
     log_likelihood: Float[Array, ""]

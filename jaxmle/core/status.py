@@ -24,6 +24,7 @@ NON_FINITE_AT_START = 17
 START_OUTSIDE = 18
 NEGATIVE_WEIGHT = 19
 NO_WEIGHT = 20
+STOPPED_SHORT = 21
 
 SENTENCES = {
     RUNNING: "still running",
@@ -65,6 +66,10 @@ SENTENCES = {
     ),
     START_OUTSIDE: "the start is not finite or lies outside its constraint; move it inside",
     NEGATIVE_WEIGHT: "a weight is negative or not a number; weights count cases and are zero or more",
+    STOPPED_SHORT: (
+        "stopped short of the maximum: the solver's own test was met, but by the curvature there is more to gain; "
+        "tighten its tolerances, give it more steps, or finish with jm.polish"
+    ),
     NO_WEIGHT: "all weights are zero, so there is nothing to fit; give at least one row a positive weight",
 }
 
@@ -72,6 +77,11 @@ SENTENCES = {
 def is_ok(status):
     """Whether ``status`` (an integer or an array of them) is that of a usable estimate."""
     return (status >= 0) & (status < FIRST_FAILURE)
+
+
+def is_maximum(status):
+    """Whether ``status`` claims a maximum, not only a usable estimate."""
+    return (status >= 0) & (status < FIRST_FAILURE) & (status != COMPLETED) & (status != GIVEN)
 
 
 def still_moving(direction, z):

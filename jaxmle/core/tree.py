@@ -85,32 +85,38 @@ def as_leaf(function: Callable) -> Callable:
         return jax.tree_util.Partial(function)
     if all(is_array(leaf) for leaf in leaves):
         return function
-    return _HalfArrays(function)
+    return Halves(function)
 
 
-class _HalfArrays:
-    """A callable module some of whose leaves are not arrays (activation functions, flags): those are structure."""
+class Halves:
+    """A module some of whose leaves are not arrays (activation functions, flags): those are structure."""
 
-    def __init__(self, function):
-        leaves, self.treedef = jax.tree_util.tree_flatten(function)
+    def __init__(self, module):
+        leaves, self.treedef = jax.tree_util.tree_flatten(module)
         self.arrays = tuple(leaf if is_array(leaf) else None for leaf in leaves)
         self.rest = tuple(None if is_array(leaf) else leaf for leaf in leaves)
 
-    def __call__(self, *args):
+    def whole(self):
+        """The module itself."""
         leaves = [r if a is None else a for a, r in zip(self.arrays, self.rest, strict=True)]
-        return jax.tree_util.tree_unflatten(self.treedef, leaves)(*args)
+        return jax.tree_util.tree_unflatten(self.treedef, leaves)
+
+    def __call__(self, *args):
+        return self.whole()(*args)
 
     def flatten(self):
+        """Its arrays, and the rest."""
         return (self.arrays,), (self.rest, self.treedef)
 
     @classmethod
     def unflatten(cls, structure, children):
+        """Put together from its arrays and the rest."""
         new = object.__new__(cls)
         (new.arrays,), (new.rest, new.treedef) = children, structure
         return new
 
 
-jax.tree_util.register_pytree_node(_HalfArrays, _HalfArrays.flatten, _HalfArrays.unflatten)
+jax.tree_util.register_pytree_node(Halves, Halves.flatten, Halves.unflatten)
 
 
 def is_array(leaf) -> bool:

@@ -46,3 +46,9 @@ def is_count(y: Float[Array, "..."]) -> Bool[Array, "..."]:
 def inside(ok: Bool[Array, "..."], y: Float[Array, "..."], value: Float[Array, "..."]) -> Float[Array, "..."]:
     """`value` where y is in the support, minus infinity where it is not, NaN where y is missing."""
     return jnp.where(ok, value, jnp.where(jnp.isnan(y), jnp.nan, -jnp.inf))
+
+
+def symmetric(lower: list) -> Float[Array, "k k"]:
+    """The symmetric matrix of scalars given by the rows of its lower triangle."""
+    size = len(lower)
+    return jnp.stack([jnp.stack([lower[max(i, j)][min(i, j)] for j in range(size)]) for i in range(size)])

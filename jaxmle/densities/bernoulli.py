@@ -7,7 +7,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from jaxmle.core.special import sigmoid, softplus
-from jaxmle.densities._inputs import common, floats, inside, spread
+from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
 
 SUPPORT = "0 or 1"
 
@@ -92,6 +92,17 @@ def variance(logits: ArrayLike) -> Float[Array, "..."]:
     """
     (logits,) = common(logits)
     return sigmoid(logits) * sigmoid(-logits)
+
+
+def information(logits: ArrayLike) -> Float[Array, "k k"]:
+    """The expected information in logits of one observation: the variance, `p (1 - p)`.
+
+    >>> information(0.0).tolist()
+    [[0.25]]
+
+    Source: McCullagh and Nelder (1989), section 2.5.
+    """
+    return symmetric([[variance(logits)]])
 
 
 def sample(key: PRNGKeyArray, logits: ArrayLike, shape: tuple[int, ...] | None = None) -> Int[Array, "..."]:

@@ -7,7 +7,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from jaxmle.core.special import log_factorial_excess, poisson_deviance, sigmoid, softplus
-from jaxmle.densities._inputs import floats, inside, is_count, spread
+from jaxmle.densities._inputs import floats, inside, is_count, spread, symmetric
 
 SUPPORT = "a count: 0, 1, ..., n"
 
@@ -77,6 +77,19 @@ def variance(n: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]:
     """
     n, logits = spread(None, n, logits)
     return n * sigmoid(logits) * sigmoid(-logits)
+
+
+def information(n: ArrayLike, logits: ArrayLike) -> Float[Array, "k k"]:
+    """The expected information in (n, logits) of one observation: the variance for logits, NaN for n, which is data.
+
+    >>> float(information(4.0, 0.0)[1, 1])
+    1.0
+
+    Source: McCullagh and Nelder (1989), section 2.5.
+    """
+    spreads = variance(n, logits)
+    none = jnp.full_like(spreads, jnp.nan)
+    return symmetric([[none], [none, spreads]])
 
 
 def sample(

@@ -56,6 +56,18 @@ def logpmf(y: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]:
     return inside(ok, y, -softplus(jax.nn.logsumexp(others, axis=-1) - own))
 
 
+def information(logits: ArrayLike) -> Float[Array, "k k"]:
+    """The expected information in the K logits of one observation: `diag(p) - p p'`, of lower rank by one.
+
+    >>> information(jnp.zeros(2)).tolist()
+    [[0.25, -0.25], [-0.25, 0.25]]
+
+    Source: McCullagh and Nelder (1989), section 5.4.
+    """
+    p = jax.nn.softmax(jnp.asarray(logits))
+    return jnp.diag(p) - p[:, None] * p[None, :]
+
+
 def sample(key: PRNGKeyArray, logits: ArrayLike, shape: tuple[int, ...] | None = None) -> Int[Array, "..."]:
     """Draws, labels 0 to K - 1; a shape is that of the labels.
 

@@ -7,7 +7,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.special import log1mexp
-from jaxmle.densities._inputs import floats, inside, spread
+from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
 
 SUPPORT = "a finite number, zero or positive"
 
@@ -91,6 +91,18 @@ def variance(scale: ArrayLike) -> Float[Array, "..."]:
     4.0
     """
     return spread(None, scale)[0] ** 2
+
+
+def information(scale: ArrayLike) -> Float[Array, "k k"]:
+    """The expected information in scale of one observation: `1 / scale^2`.
+
+    >>> information(2.0).tolist()
+    [[0.25]]
+
+    Source: Lehmann and Casella (1998), section 2.5.
+    """
+    (scale,) = common(scale)
+    return symmetric([[1.0 / scale**2]])
 
 
 def sample(key: PRNGKeyArray, scale: ArrayLike, shape: tuple[int, ...] | None = None) -> Float[Array, "..."]:

@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.special import binet, log_gammainc, log_gammaincc, poisson_deviance
-from jaxmle.densities._inputs import floats, inside, spread
+from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
 
 SUPPORT = "a positive number"
 
@@ -102,6 +102,18 @@ def variance(a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     """
     a, scale = spread(None, a, scale)
     return a * scale**2
+
+
+def information(a: ArrayLike, scale: ArrayLike) -> Float[Array, "k k"]:
+    """The expected information in (a, scale) of one observation: psi'(a), 1 / scale and a / scale^2.
+
+    >>> round(float(information(1.0, 2.0)[1, 1]), 4)
+    0.25
+
+    Source: Johnson, Kotz and Balakrishnan (1994), volume 1, section 17.7.
+    """
+    a, scale = common(a, scale)
+    return symmetric([[jax.scipy.special.polygamma(1, a)], [1.0 / scale, a / scale**2]])
 
 
 def sample(

@@ -8,7 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.densities._inputs import floats, spread
+from jaxmle.densities._inputs import common, floats, spread, symmetric
 
 SUPPORT = "a finite number"
 
@@ -100,6 +100,20 @@ def variance(loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     8.0
     """
     return 2 * spread(None, loc, scale)[1] ** 2
+
+
+def information(loc: ArrayLike, scale: ArrayLike) -> Float[Array, "k k"]:
+    """The expected information in (loc, scale) of one observation: `diag(1, 1) / scale^2`.
+
+    The variance of the score, since the density has a corner at loc.
+
+    >>> information(0.0, 2.0).tolist()
+    [[0.25, 0.0], [0.0, 0.25]]
+
+    Source: Kotz, Kozubowski and Podgorski (2001), section 2.6.
+    """
+    _, scale = common(loc, scale)
+    return symmetric([[1.0 / scale**2], [0.0 * scale, 1.0 / scale**2]])
 
 
 def sample(

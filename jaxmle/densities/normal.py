@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.special import log_ndtr
-from jaxmle.densities._inputs import floats, spread
+from jaxmle.densities._inputs import common, floats, spread, symmetric
 
 SUPPORT = "a finite number"
 
@@ -94,6 +94,18 @@ def variance(loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     4.0
     """
     return spread(None, loc, scale)[1] ** 2
+
+
+def information(loc: ArrayLike, scale: ArrayLike) -> Float[Array, "k k"]:
+    """The expected information in (loc, scale) of one observation: `diag(1, 2) / scale^2`.
+
+    >>> information(0.0, 2.0).tolist()
+    [[0.25, 0.0], [0.0, 0.5]]
+
+    Source: Lehmann and Casella (1998), section 2.5.
+    """
+    _, scale = common(loc, scale)
+    return symmetric([[1.0 / scale**2], [0.0 * scale, 2.0 / scale**2]])
 
 
 def sample(

@@ -7,7 +7,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from jaxmle.core.special import log_factorial_excess, log_gammainc, log_gammaincc, poisson_deviance
-from jaxmle.densities._inputs import common, floats, inside, is_count, spread
+from jaxmle.densities._inputs import common, floats, inside, is_count, spread, symmetric
 
 SUPPORT = "a count: 0, 1, 2, ..."
 
@@ -86,6 +86,17 @@ def variance(log_rate: ArrayLike) -> Float[Array, "..."]:
     1.0
     """
     return jnp.exp(*common(log_rate))
+
+
+def information(log_rate: ArrayLike) -> Float[Array, "k k"]:
+    """The expected information in log_rate of one observation: the rate.
+
+    >>> information(0.0).tolist()
+    [[1.0]]
+
+    Source: McCullagh and Nelder (1989), section 2.5.
+    """
+    return symmetric([[variance(log_rate)]])
 
 
 def sample(key: PRNGKeyArray, log_rate: ArrayLike, shape: tuple[int, ...] | None = None) -> Int[Array, "..."]:

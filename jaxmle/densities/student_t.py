@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.special import compound_log, log_gamma_half_step
-from jaxmle.densities._inputs import floats, spread
+from jaxmle.densities._inputs import common, floats, spread, symmetric
 
 SUPPORT = "a finite number"
 _FAR = 1e10  # in units of sqrt(df), where 1 + z^2/df is z^2/df to rounding
@@ -75,6 +75,27 @@ def variance(df: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, ".
     df, loc, scale = spread(None, df, loc, scale)
     finite = scale**2 * (df / jnp.where(df > 2, df - 2, 1.0))
     return jnp.where(df > 2, finite, jnp.where(df > 1, jnp.inf, jnp.nan))
+
+
+def information(df: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "k k"]:
+    """The expected information in (df, loc, scale) of one observation.
+
+    With v = df and s = scale: loc `(v + 1) / ((v + 3) s^2)`, scale `2 v / ((v + 3) s^2)`, df and scale
+    `-2 / (s (v + 1) (v + 3))`, df `(psi'(v/2) - psi'((v + 1)/2)) / 4 - (v + 5) / (2 v (v + 1) (v + 3))`.
+
+    >>> round(float(information(3.0, 0.0, 1.0)[1, 1]), 4)
+    0.6667
+
+    Source: Lange, Little and Taylor (1989), "Robust statistical modeling using the t distribution", appendix B.
+    """
+    df, _, scale = common(df, loc, scale)
+    trigamma = jax.scipy.special.polygamma
+    bend = trigamma(1, df / 2) - trigamma(1, (df + 1) / 2)
+    shape = bend / 4 - (df + 5) / (2 * df * (df + 1) * (df + 3))
+    zero = 0.0 * scale
+    mixed = -2.0 / (scale * (df + 1) * (df + 3))
+    widths = (df + 3) * scale**2
+    return symmetric([[shape], [zero, (df + 1) / widths], [mixed, zero, 2 * df / widths]])
 
 
 def sample(

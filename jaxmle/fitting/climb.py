@@ -14,14 +14,20 @@ from jaxmle.core.tree import is_traced
 from jaxmle.fitting import program
 from jaxmle.fitting.explain import explain_failure, explained
 from jaxmle.parameters.space import Space
+from jaxmle.solvers.choice import as_solver, choose, method_of
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem
 
 DEFAULT_MAX_STEPS = 1000
 
 
-def climb(objective: Term | Problem, start: Any, solver, tolerance, max_steps, jacobian) -> tuple[program.Found, Space]:
-    """What the compiled program found, and the space it is in. Arguments and errors are those of ``jm.fit``."""
+def climb(
+    objective: Term | Problem, start: Any, solver, tolerance, max_steps, jacobian
+) -> tuple[program.Found, Space, int]:
+    """What the compiled program found, the space it is in, and by which method (negative where it was chosen).
+
+    Arguments and errors are those of ``jm.fit``.
+    """
     if not isinstance(objective, Term):
         problem = as_problem(objective, start)
         objective, start, limit = problem.objective, problem.start, problem.limit
@@ -29,10 +35,12 @@ def climb(objective: Term | Problem, start: Any, solver, tolerance, max_steps, j
         limit = None
     if start is None:
         raise TypeError("there is no start: give a tree of parameters, such as {'mu': 0.0, 'sigma': jm.positive(1.0)}")
-    _check_options(solver, tolerance, max_steps)
+    _check_options(tolerance, max_steps)
     space, bare, values = rearrange(_open, start)
     if space.size == 0:
         raise ValueError("every parameter is fixed, so there is nothing to fit; call the objective on params instead")
+    solver = as_solver(solver)
+    method = -choose(space.size, False)[1] if solver is None else method_of(solver)
     before = len(program.TRACED)
     try:
         found = program.maximise(
@@ -50,7 +58,7 @@ def climb(objective: Term | Problem, start: Any, solver, tolerance, max_steps, j
         raise explained(error, space.lift(values)) from error
     if not isinstance(found.status, Tracer) and int(found.status) >= codes.FIRST_FAILURE:
         explain_failure(int(found.status), objective, space, values)
-    return found, space
+    return found, space, method
 
 
 _PENDING: list[None] = []  # grows when a program was first traced inside a trace, where values cannot be looked at
@@ -83,9 +91,7 @@ def _tries(space, values):
     return space.point(z), space.point(z + 0.1 * (1.0 + jnp.arange(z.size, dtype=z.dtype) % 7))
 
 
-def _check_options(solver, tolerance, max_steps):
-    if solver is not None and not (hasattr(solver, "init") and hasattr(solver, "update")):
-        raise TypeError(f"solver must be one of jm.solvers, such as jm.solvers.Newton(), not {solver!r}")
+def _check_options(tolerance, max_steps):
     if tolerance is not None and not is_traced(tolerance) and not float(tolerance) > 0:
         raise ValueError(f"tolerance must be positive, in units of log-density; it is {tolerance}")
     if max_steps is not None and not is_traced(max_steps) and not max_steps >= 1:

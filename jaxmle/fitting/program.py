@@ -11,10 +11,11 @@ import numpy as np
 
 from jaxmle.core import linalg
 from jaxmle.core import status as codes
-from jaxmle.core.evaluation import Evaluation, derivatives
+from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
 from jaxmle.parameters.space import Space
+from jaxmle.solvers.certify import LONGEST, certified, certify
+from jaxmle.solvers.choice import choose
 from jaxmle.solvers.loop import run
-from jaxmle.solvers.newton import Newton
 from jaxmle.terms.objective import Term, as_objective
 
 TOLERANCE_OF_DTYPE = -1.0
@@ -41,9 +42,9 @@ class Found(eqx.Module):
 def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, jacobian) -> Found:
     """Climb ``objective`` in ``space`` from the free leaves ``values``. See :func:`jaxmle.fitting.fit.fit`."""
     objective.check_structure()
-    solver = Newton() if solver is None else solver
     TRACED.append(None)
     start = space.to_z(values)
+    solver = choose(start.size, False)[0] if solver is None else solver
     tolerance = jnp.asarray(tolerance, start.dtype)
     tolerance = jnp.where(tolerance == TOLERANCE_OF_DTYPE, jnp.finfo(start.dtype).eps ** 1.2, tolerance)
     solved = _solve(jacobian, objective, space, start, solver, tolerance, max_steps)
@@ -61,40 +62,69 @@ def forget() -> None:
     maximise.clear_cache()  # pyright: ignore[reportFunctionMemberAccess, reportAttributeAccessIssue]
 
 
-def evaluate_in_z(objective: Term, space: Space, z, order: int, jacobian: bool = False) -> Evaluation:
-    """The evaluation of ``objective`` at ``space.params(z)`` with derivatives in z.
+def evaluate_in_z(
+    objective: Term, space: Space, z, order: int, jacobian: bool = False, curvature: str = OBSERVED
+) -> Evaluation:
+    """The evaluation of ``objective`` at ``space.params(z)`` with derivatives in z, and the ``curvature`` asked for.
 
     With ``jacobian`` it is that of the density of z: the log-determinant is part of the log-prior.
     """
-    evaluation = space.pull_back(objective.evaluate(space.lift, space.point(z), order), z)
+    in_point = objective.evaluate(space.lift, space.point(z), order, curvature)
+    evaluation = space.pull_back(in_point, z, curvature == OBSERVED)
     if not jacobian or space.is_identity:
         return evaluation
     value, gradient, hessian = derivatives(space.log_det, z, order)
-    curvature = None if hessian is None else -hessian
-    return evaluation + Evaluation(jnp.zeros_like(value), value, jnp.abs(value), gradient, curvature)
+    bend = None if hessian is None else -hessian
+    return evaluation + Evaluation(jnp.zeros_like(value), value, jnp.abs(value), gradient, bend)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> Found:
-    def evaluate(z):
-        return evaluate_in_z(objective, space, z, solver.order, jacobian)
+    def evaluate(z, order, curvature=OBSERVED):
+        return evaluate_in_z(objective, space, z, order, jacobian, curvature)
 
-    state = run(solver, evaluate, start, tolerance, max_steps, space.sizes(start))
-    log_jacobian = space.log_det(state.best)
+    size = space.sizes(start)
+    if hasattr(solver, "search"):
+        z, status, steps = solver.search(lambda z: _loss(jacobian, objective, space, z), start, tolerance, max_steps)
+        evaluation = evaluate(z, 1)
+        decrement, direction = jnp.full_like(evaluation.value, jnp.nan), jnp.zeros_like(z)
+    else:
+        kind = getattr(solver, "curvature", OBSERVED)
+        state = run(solver, lambda z: evaluate(z, solver.order, kind), start, tolerance, max_steps, size)
+        z, evaluation, steps, decrement = state.best, state.evaluation, state.steps, state.decrement
+        direction = state.z - state.best
+        status = jnp.where(state.status == codes.RUNNING, codes.OUT_OF_STEPS, state.status)
+    if solver.order < 2 and z.size <= LONGEST:
+        certificate = certify(lambda z: evaluate(z, 2), z, size)
+        status = certified(status, certificate, tolerance)
+        decrement, direction = jnp.sqrt(2.0 * certificate.left), certificate.direction
+    log_jacobian = space.log_det(z)
     added = log_jacobian if jacobian else jnp.zeros_like(log_jacobian)
     return Found(
         point=None,
-        z=state.best,
+        z=z,
         value=None,
-        log_likelihood=state.evaluation.log_likelihood,
-        log_prior=state.evaluation.log_prior - added,
+        log_likelihood=evaluation.log_likelihood,
+        log_prior=evaluation.log_prior - added,
         log_jacobian=log_jacobian,
-        newton_decrement=state.decrement,
-        gradient_norm=jnp.linalg.norm(state.evaluation.gradient),
-        steps=state.steps,
-        status=jnp.where(state.status == codes.RUNNING, codes.OUT_OF_STEPS, state.status),
-        direction=state.z - state.best,
+        newton_decrement=decrement,
+        gradient_norm=jnp.linalg.norm(evaluation.gradient),
+        steps=steps,
+        status=status,
+        direction=direction,
     )
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _loss(jacobian, objective, space, z):
+    """Minus the log-posterior, differentiated inside the blocks of rows, for solvers with a loop of their own."""
+    return -evaluate_in_z(objective, space, z, 0, jacobian).value
+
+
+@_loss.defjvp
+def _loss_jvp(jacobian, primals, tangents):
+    evaluation = evaluate_in_z(*primals, 1, jacobian)
+    return -evaluation.value, -jnp.dot(evaluation.gradient, tangents[2])
 
 
 @_solve.defjvp
@@ -117,7 +147,7 @@ def _solve_jvp(jacobian, primals, tangents):
     curvature = evaluate_in_z(objective, space, z, 2, jacobian).curvature
     scale = jax.lax.stop_gradient(jnp.sqrt(jnp.abs(jnp.diagonal(curvature))))
     dz = jnp.linalg.solve(linalg.unit_diagonal(curvature, scale), d_gradient / scale) / scale
-    dz = dz * jnp.where(codes.is_ok(found.status), 1.0, jnp.nan).astype(dz.dtype)  # NaN in reverse mode too
+    dz = dz * jnp.where(codes.is_maximum(found.status), 1.0, jnp.nan).astype(dz.dtype)  # NaN in reverse mode too
     _, d_values = jax.jvp(values, (z, objective, space), (dz, d_objective, d_space))
     tangent = eqx.tree_at(
         lambda f: (f.z, f.log_likelihood, f.log_prior, f.log_jacobian),

@@ -14,6 +14,8 @@ from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.climb import climb
 from jaxmle.parameters.space import Space
+from jaxmle.solvers.choice import METHODS, reason
+from jaxmle.solvers.newton import Newton
 
 
 class Fit(eqx.Module):
@@ -24,7 +26,8 @@ class Fit(eqx.Module):
     part of what was maximised only with ``jacobian=True``. ``newton_decrement`` squared and halved is the
     log-density still to be gained; NaN where no positive definite curvature was met. ``gradient_norm`` is that of the
     gradient in z; ``steps`` counts evaluations; ``status`` is an integer of :mod:`jaxmle.core.status`; ``direction``
-    is the last step in z, along which a fit that diverges was moving. ``jacobian`` says whether the log-jacobian was
+    is the last step in z, along which a fit that diverges was moving; ``method`` numbers the solver, negative where it
+    was chosen by ``jm.fit``. ``jacobian`` says whether the log-jacobian was
     part of what was maximised. ``history`` and ``state`` are those of :func:`jaxmle.train`, None elsewhere.
 
     In a batch every array has a leading axis, and so have ``ok`` and ``message``.
@@ -42,14 +45,15 @@ class Fit(eqx.Module):
     steps: Int[Array, ""]
     status: Int[Array, ""]
     direction: Float[Array, " m"]
+    method: Any = 0
     jacobian: bool = eqx.field(static=True, default=False)
     history: Any = None
     state: Any = None
 
     @classmethod
-    def of(cls, found, space: Space, jacobian: bool = False) -> "Fit":
+    def of(cls, found, space: Space, method: int = 0, jacobian: bool = False) -> "Fit":
         """The fit that the compiled program ``found`` in ``space``."""
-        return rearrange(_put_together, found, space, jacobian)
+        return rearrange(_put_together, found, space, method, jacobian)
 
     @classmethod
     def at(cls, objective, start: Any = None) -> "Fit":
@@ -65,7 +69,7 @@ class Fit(eqx.Module):
         >>> jm.Fit.at(problem, {"rate": jm.positive(3.0)}).message
         'evaluated at the values given; nothing was maximised (log-density still to be gained 0.0e+00)'
         """
-        found, space = climb(objective, start, None, None, 1, False)
+        found, space, _ = climb(objective, start, Newton(), None, 1, False)
         unfinished = codes.is_ok(found.status) | (found.status == codes.OUT_OF_STEPS)
         return cls.of(dataclasses.replace(found, status=jnp.where(unfinished, codes.GIVEN, found.status)), space)
 
@@ -107,14 +111,22 @@ class Fit(eqx.Module):
         if status in (codes.CONVERGED, codes.STALLED_AT_ROUNDING, codes.FLAT):
             precision = "" if self.z.dtype == np.float64 else f" in {self.z.dtype}"
             gain = f"; log-density still to be gained {left:.1e}" if np.isfinite(left) else ""
-            return f"{text} ({_evaluations(self.steps)}{precision}{gain})"
+            return f"{text} ({_evaluations(self.steps)}{precision}{gain}){self._by()}"
         if status == codes.GIVEN and np.isfinite(left):
             return f"{text} (log-density still to be gained {left:.1e})"
         if status == codes.OUT_OF_STEPS and np.isfinite(left):
-            return f"{text} (after {_evaluations(self.steps)}; log-density still to be gained about {left:.1e})"
+            return f"{text} (after {_evaluations(self.steps)}; still to be gained about {left:.1e}){self._by()}"
         if status in (codes.DIVERGING, codes.UNBOUNDED, codes.BOUNDARY):
             return f"{text}; {self._where_to()}"
+        if status in (codes.COMPLETED, codes.STOPPED_SHORT) and np.isfinite(left):
+            return f"{text} ({_evaluations(self.steps)}; log-density still to be gained {left:.1e}){self._by()}"
         return text
+
+    def _by(self) -> str:
+        """By which method, and why that one."""
+        method = int(self.method)
+        name = METHODS[abs(method)]
+        return f" by {name}" + (f", chosen for {reason(np.size(self.z))}" if method < 0 else "")
 
     def _where_to(self) -> str:
         """Which parameters run away, and to which limit."""
@@ -136,7 +148,7 @@ def _evaluations(steps) -> str:
     return f"{int(steps)} evaluation{'s' * (int(steps) != 1)}"
 
 
-def _put_together(found, space, jacobian) -> Fit:
+def _put_together(found, space, method, jacobian) -> Fit:
     return Fit(
         params=space.lift(found.point),
         z=found.z,
@@ -150,5 +162,6 @@ def _put_together(found, space, jacobian) -> Fit:
         steps=found.steps,
         status=found.status,
         direction=found.direction,
+        method=method,
         jacobian=jacobian,
     )

@@ -129,16 +129,17 @@ class Space(eqx.Module):
         """The point at ``z``, flattened."""
         return jnp.concatenate([leaf.ravel() for leaf in self.point(z)]) if self.bijections else z
 
-    def pull_back(self, evaluation: Evaluation, z: Float[Array, " m"]) -> Evaluation:
+    def pull_back(self, evaluation: Evaluation, z: Float[Array, " m"], observed: bool = True) -> Evaluation:
         """An evaluation in the flat point as one in ``z``.
 
-        With t(z) the point, the curvature becomes J' A J - sum_k g_k d2 t_k / dz2.
+        With t(z) the point, the curvature becomes J' A J - sum_k g_k d2 t_k / dz2; without the sum where it is not
+        the ``observed`` one (the outer product of the gradient, the expected information).
         """
         if evaluation.gradient is None or self.is_identity:
             return evaluation
         elementwise = all(bijection.elementwise for bijection in self.bijections)
         pull = self._pull_back_elementwise if elementwise else self._pull_back_dense
-        gradient, curvature, gauss_newton = pull(evaluation, z)
+        gradient, curvature, gauss_newton = pull(evaluation, z, observed)
         return Evaluation(
             evaluation.log_likelihood,
             evaluation.log_prior,
@@ -148,26 +149,26 @@ class Space(eqx.Module):
             gauss_newton,
         )
 
-    def _pull_back_elementwise(self, evaluation, z):
+    def _pull_back_elementwise(self, evaluation, z, observed):
         ones = jnp.ones_like(z)
 
         def slope(z):
             return jax.jvp(self.flat_point, (z,), (ones,))[1]
 
         first, second = jax.jvp(slope, (z,), (ones,))
-        bend = jnp.diag(evaluation.gradient * second)
+        bend = jnp.diag(evaluation.gradient * second) if observed else 0.0
 
         def pull(curvature):
             return None if curvature is None else curvature * first[:, None] * first[None, :] - bend
 
         return evaluation.gradient * first, pull(evaluation.curvature), pull(evaluation.gauss_newton)
 
-    def _pull_back_dense(self, evaluation, z):
+    def _pull_back_dense(self, evaluation, z, observed):
         gradient = evaluation.gradient
         jacobian = jax.jacfwd(self.flat_point)(z)
         if evaluation.curvature is None:
             return gradient @ jacobian, None, None
-        bend = jax.hessian(lambda z: jnp.dot(gradient, self.flat_point(z)))(z)
+        bend = jax.hessian(lambda z: jnp.dot(gradient, self.flat_point(z)))(z) if observed else 0.0
 
         def pull(curvature):
             return None if curvature is None else jacobian.T @ curvature @ jacobian - bend

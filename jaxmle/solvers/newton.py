@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxmle.core import status
-from jaxmle.core.evaluation import Evaluation
+from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG, Evaluation
 from jaxmle.solvers import trust_region
 
 _ACCEPT = 1e-4
@@ -63,11 +63,13 @@ class Newton(eqx.Module):
 
     Arguments: ``switch``, in units of log-density; infinity is Newton from the start, zero (as in
     :func:`levenberg_marquardt`) is the Gauss-Newton curvature to the end. ``radius``, the first radius as a multiple
-    of the scaled start, where there is a nonlinear predictor.
+    of the scaled start, where there is a nonlinear predictor. ``curvature``, the one it climbs on: see :func:`BHHH`
+    and :func:`FisherScoring`.
     """
 
     switch: float = 1e-2
     radius: float = 0.1
+    curvature: str = eqx.field(static=True, default=OBSERVED)
     order: ClassVar[int] = 2
 
     def init(self, z: Float[Array, " m"], tolerance, size: Float[Array, " m"]) -> NewtonState:
@@ -176,6 +178,32 @@ def levenberg_marquardt() -> Newton:
     Source: Levenberg (1944); Marquardt (1963); Moré (1978), "The Levenberg-Marquardt algorithm".
     """
     return Newton(switch=0.0)
+
+
+def BHHH() -> Newton:
+    """Newton's method on the outer product of the gradient, summed over rows, in place of the second derivatives.
+
+    Needs first derivatives only, and is never indefinite; it converges linearly, faster the better the model fits.
+
+    >>> BHHH().curvature
+    'opg'
+
+    Source: Berndt, Hall, Hall and Hausman (1974), "Estimation and inference in nonlinear structural models".
+    """
+    return Newton(curvature=OPG)
+
+
+def FisherScoring() -> Newton:
+    """Newton's method on the expected information: for ``jm.regression`` with a density that knows its own.
+
+    On canonical links (logistic, Poisson, softmax regression) it is Newton's method.
+
+    >>> FisherScoring().curvature
+    'expected'
+
+    Source: Fisher (1925), "Theory of statistical estimation"; McCullagh and Nelder (1989), section 2.5.
+    """
+    return Newton(curvature=EXPECTED)
 
 
 class _Judgement(eqx.Module):

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmle.core.evaluation import Evaluation, derivatives
+from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG, Evaluation, derivatives
 from jaxmle.core.tree import as_array, as_leaf, as_number, is_traced
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.objective import Term, flatten_point
@@ -24,8 +24,15 @@ class RowLikelihood(Term):
     block: int | None = eqx.field(static=True, default=None)
     is_likelihood: ClassVar[bool] = True
 
-    def evaluate(self, lift, point, order):
+    def evaluate(self, lift, point, order, curvature=OBSERVED):
         flat, cut = flatten_point(point)
+        _refuse_expected(curvature)
+
+        def by_scores(block, weights):
+            def contributions(flat):
+                return self._contributions(lift(cut(flat)), block)
+
+            return scores_evaluation(contributions, flat, weights)
 
         def evaluate_block(block, weights):
             def total(flat):
@@ -35,10 +42,11 @@ class RowLikelihood(Term):
 
             value, gradient, hessian = derivatives(lambda flat: total(flat)[0], flat, order)
             magnitude = total(flat)[1]
-            curvature = None if hessian is None else -hessian
-            return Evaluation(value, jnp.zeros_like(value), magnitude, gradient, curvature)
+            observed = None if hessian is None else -hessian
+            return Evaluation(value, jnp.zeros_like(value), magnitude, gradient, observed)
 
-        return row_tools.sum_over_blocks(evaluate_block, self.data, self.weights, self.block)
+        of_block = by_scores if curvature == OPG and order == 2 else evaluate_block
+        return row_tools.sum_over_blocks(of_block, self.data, self.weights, self.block)
 
     def contributions(self, params):
         """The log-likelihood of each row, unweighted, at ``params``."""
@@ -86,15 +94,27 @@ class WholeLikelihood(Term):
     observations: Any
     is_likelihood: ClassVar[bool] = True
 
-    def evaluate(self, lift, point, order):
+    def evaluate(self, lift, point, order, curvature=OBSERVED):
         flat, cut = flatten_point(point)
+        _refuse_expected(curvature)
+        if curvature == OPG and order == 2:
+            return scores_evaluation(lambda flat: self._steps(lift(cut(flat))), flat, None)
         value, gradient, hessian = derivatives(lambda flat: self._total(lift(cut(flat))), flat, order)
-        curvature = None if hessian is None else -hessian
-        return Evaluation(value, jnp.zeros_like(value), jnp.abs(value), gradient, curvature)
+        observed = None if hessian is None else -hessian
+        return Evaluation(value, jnp.zeros_like(value), jnp.abs(value), gradient, observed)
 
     def contributions(self, params):
         """The log-likelihood as the function gives it: a scalar, or its per-step contributions."""
         return self.function(params, row_tools.open_shared(self.data))
+
+    def _steps(self, params):
+        values = self.contributions(params)
+        if jnp.ndim(values) != 1:
+            raise TypeError(
+                "the outer product of the gradient is a sum over contributions, and this log-likelihood returns one "
+                "number: return a vector of per-step contributions, or use another solver or covariance"
+            )
+        return values
 
     def _total(self, params):
         values = self.contributions(params)
@@ -180,6 +200,32 @@ def likelihood(
         leaves = [leaf for _, leaf in row_tools.row_leaves(data) if jnp.ndim(leaf) > 0]
         nobs = leaves[0].shape[0] if leaves else 1
     return WholeLikelihood(as_leaf(function), data, as_number(nobs))
+
+
+def scores_evaluation(contributions: Callable, flat, weights) -> Evaluation:
+    """An evaluation whose curvature is the sum of the outer products of the contributions' gradients.
+
+    Source: Berndt, Hall, Hall and Hausman (1974), "Estimation and inference in nonlinear structural models".
+    """
+
+    def twice(flat):
+        values = contributions(flat)
+        return values, values
+
+    scores, values = jax.jacfwd(twice, has_aux=True)(flat)
+    weighted = row_tools.weighted(scores, weights)
+    kept = row_tools.weighted(values, weights)
+    value = jnp.sum(kept)
+    gradient = jnp.sum(weighted, axis=0)
+    return Evaluation(value, jnp.zeros_like(value), jnp.sum(jnp.abs(kept)), gradient, weighted.T @ scores)
+
+
+def _refuse_expected(curvature):
+    if curvature == EXPECTED:
+        raise TypeError(
+            "the expected information needs a density that knows its own, and a jm.likelihood is any function: write "
+            "it as jm.regression(jm.densities...., predictor, x, y), or use another solver or covariance"
+        )
 
 
 def block_shapes(data, block):

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxmle.core.evaluation import Evaluation
+from jaxmle.core.evaluation import OBSERVED, Evaluation
 from jaxmle.core.tree import as_number, is_traced
 
 
@@ -22,8 +22,11 @@ class Term(eqx.Module):
     __array_ufunc__: ClassVar[None] = None  # so that a NumPy array times a term asks the term
 
     @abc.abstractmethod
-    def evaluate(self, lift: Callable, point: tuple, order: int) -> Evaluation:
-        """The evaluation at ``params = lift(point)``, with derivatives to ``order`` in the flattened point."""
+    def evaluate(self, lift: Callable, point: tuple, order: int, curvature: str = OBSERVED) -> Evaluation:
+        """The evaluation at ``params = lift(point)``, with derivatives to ``order`` in the flattened point.
+
+        ``curvature`` says which one is wanted; a term that is no likelihood always gives the observed one.
+        """
 
     @abc.abstractmethod
     def nobs(self) -> Any:
@@ -74,10 +77,10 @@ class Objective(Term):
     factors: tuple[Any, ...] = ()
     is_likelihood: ClassVar[bool] = False
 
-    def evaluate(self, lift, point, order):
+    def evaluate(self, lift, point, order, curvature=OBSERVED):
         total = nothing(point, order)
         for term, factor in zip(self.terms, self.factors, strict=True):
-            piece = term.evaluate(lift, point, order)
+            piece = term.evaluate(lift, point, order, curvature)
             total = total + (piece if factor is None else jnp.asarray(factor, piece.value.dtype) * piece)
         return total
 

@@ -69,11 +69,11 @@ class Predictor:
         """eta for each of ``rows``, as the user's tuple, with a leading row axis."""
         return over_rows(lambda row: self.function(self.point, row), self.x)(rows)
 
-    def pull_back(self, rows, slopes, bends):
+    def pull_back(self, rows, slopes, bends, observed=True):
         """Gradient, Gauss-Newton curvature and the part of the curvature it lacks (None if nothing) in the flat point.
 
         ``slopes`` (n, k) and ``bends`` (n, k, k) are the weighted first and second derivatives of the log-density in
-        the moving parts of eta, None where they are not asked for.
+        the moving parts of eta, None where they are not asked for. Only the ``observed`` curvature lacks anything.
         """
         if slopes is None:
             return None, None, None
@@ -81,7 +81,11 @@ class Predictor:
         gradient = self._gradient(slopes, jacobians)
         if bends is None:
             return gradient, None, None
-        return gradient, self._gauss_newton(-bends, jacobians), self._curved(rows, slopes) if self.bent else None
+        return (
+            gradient,
+            self._gauss_newton(-bends, jacobians),
+            self._curved(rows, slopes) if self.bent and observed else None,
+        )
 
     @property
     def moving(self) -> list[int]:
@@ -159,6 +163,13 @@ def flat_moving(eta: tuple, moving: list[int]):
     parts = jax.tree_util.tree_leaves(eta)
     flat = [parts[j].reshape(parts[j].shape[0], -1) for j in moving]
     return jnp.concatenate(flat, axis=1) if flat else jnp.zeros((parts[0].shape[0], 0), parts[0].dtype)
+
+
+def moving_numbers(eta: tuple, moving: list[int]) -> np.ndarray:
+    """The places of the numbers of the ``moving`` parts among all numbers of one row's eta."""
+    sizes = [math.prod(part.shape[1:]) for part in jax.tree_util.tree_leaves(eta)]
+    ends = np.cumsum(sizes, dtype=int)
+    return _join([np.arange(ends[j] - sizes[j], ends[j]) for j in moving])
 
 
 def noise_derivatives(log_density: Callable, eta: tuple, moving: list[int], y, order: int):

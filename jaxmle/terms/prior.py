@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import jax.numpy as jnp
 
-from jaxmle.core.evaluation import Evaluation, derivatives
+from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
 from jaxmle.core.tree import as_leaf
 from jaxmle.terms.objective import Term, flatten_point
 
@@ -25,12 +25,12 @@ class LogPrior(Term):
             )
         return value
 
-    def evaluate(self, lift, point, order):
+    def evaluate(self, lift, point, order, curvature=OBSERVED):
         flat, cut = flatten_point(point)
         value, gradient, hessian = derivatives(lambda flat: self.log_density(lift(cut(flat))), flat, order)
         value = jnp.asarray(value, flat.dtype)
-        curvature = None if hessian is None else -hessian
-        return Evaluation(jnp.zeros_like(value), value, jnp.abs(value), gradient, curvature)
+        observed = None if hessian is None else -hessian
+        return Evaluation(jnp.zeros_like(value), value, jnp.abs(value), gradient, observed)
 
     def nobs(self):
         return jnp.zeros(())

@@ -16,12 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmle.core.evaluation import Evaluation
+from jaxmle.core.evaluation import OBSERVED, OPG, Evaluation
 from jaxmle.core.tree import as_array, as_leaf, is_traced
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.likelihood import bad_rows
 from jaxmle.terms.objective import Term
-from jaxmle.terms.predictor import Predictor, noise_derivatives, over_rows, rounding_of
+from jaxmle.terms.predictor import Predictor, moving_numbers, noise_derivatives, over_rows, rounding_of
 
 
 class Regression(Term):
@@ -40,23 +40,43 @@ class Regression(Term):
         """The log-density of one response given its parameters."""
         return log_density(self.density)
 
-    def evaluate(self, lift, point, order):
+    def evaluate(self, lift, point, order, curvature=OBSERVED):
         predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
 
         def evaluate_block(block, weights):
             eta = predictor(block["x"])
             moving = predictor.moving
-            values, slopes, bends = noise_derivatives(self.log_density, eta, moving, block["y"], order)
+            asked = order if curvature == OBSERVED else min(order, 1)
+            values, slopes, bends = noise_derivatives(self.log_density, eta, moving, block["y"], asked)
+            if asked < order:
+                bends = (
+                    -slopes[:, :, None] * slopes[:, None, :] if curvature == OPG else -self._information(eta, moving)
+                )
             kept = row_tools.weighted(values, weights)
             value, magnitude = jnp.sum(kept), jnp.sum(jnp.abs(kept)) + rounding_of(eta, moving, slopes, weights)
             gradient, gauss_newton, curved = predictor.pull_back(
-                block["x"], row_tools.weighted(slopes, weights), row_tools.weighted(bends, weights)
+                block["x"],
+                row_tools.weighted(slopes, weights),
+                row_tools.weighted(bends, weights),
+                curvature == OBSERVED,
             )
             exact = gauss_newton if curved is None else gauss_newton - curved
             approximate = None if curved is None else gauss_newton
             return Evaluation(value, jnp.zeros_like(value), magnitude, gradient, exact, approximate)
 
         return row_tools.sum_over_blocks(evaluate_block, {"x": self.x, "y": self.y}, self.weights, self.block)
+
+    def _information(self, eta, moving):
+        """The expected information in the moving parts of eta, row by row, (n, k, k)."""
+        information = getattr(self.density, "information", None)
+        if information is None:
+            name = getattr(self.density, "__name__", "this density").rsplit(".", 1)[-1]
+            raise TypeError(
+                f"{name} has no expected information in closed form: use another solver (jm.solvers.Newton, "
+                "jm.solvers.BHHH) or covariance"
+            )
+        wanted = moving_numbers(eta, moving)
+        return jax.vmap(lambda eta: information(*eta))(eta)[:, wanted[:, None], wanted[None, :]]
 
     def predictions(self, params):
         """The parameters of the density for each row, a tuple of arrays with a leading row axis."""

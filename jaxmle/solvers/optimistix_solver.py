@@ -1,0 +1,68 @@
+"""Any Optimistix minimiser as a solver."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmle.core import status
+from jaxmle.core.tree import Halves
+
+
+class Optimistix(eqx.Module):
+    """An Optimistix minimiser: ``jm.fit(..., solver=optimistix.BFGS(rtol=1e-8, atol=1e-8))`` makes one of these.
+
+    Its own test, with its own ``rtol`` and ``atol``, decides when it stops; the fit says how much was then still to
+    be gained. Its numbers may change without compiling.
+
+    Source: Rader, Lyons and Kidger (2024), "Optimistix: modular optimisation in JAX and Equinox".
+    """
+
+    minimiser: Halves
+    order: ClassVar[int] = 1
+
+    def __init__(self, minimiser: Any):
+        self.minimiser = Halves(jax.tree.map(lambda x: np.asarray(x) if type(x) is float else x, minimiser))
+
+    def search(self, loss: Callable, z, tolerance, max_steps):
+        """The point at which the minimiser stops, a status, and the steps it took."""
+        import optimistix
+
+        minimiser = self.minimiser.whole()
+
+        def function(z, _):
+            return loss(z), None
+
+        shape = jax.ShapeDtypeStruct((), z.dtype)
+        tags: frozenset = frozenset()
+        state = minimiser.init(function, z, None, {}, shape, None, tags)
+        dynamic, fixed = eqx.partition(state, eqx.is_array)
+
+        def over(z, dynamic):
+            return minimiser.terminate(function, z, None, {}, eqx.combine(dynamic, fixed), tags)
+
+        def running(carry):
+            z, dynamic, steps = carry
+            return ~over(z, dynamic)[0] & (steps < max_steps)
+
+        def step(carry):
+            z, dynamic, steps = carry
+            z, state, _ = minimiser.step(function, z, None, {}, eqx.combine(dynamic, fixed), tags)
+            return z, eqx.filter(state, eqx.is_array), steps + 1
+
+        z, dynamic, steps = jax.lax.while_loop(running, step, (z, dynamic, jnp.zeros((), int)))
+        ended, result = over(z, dynamic)
+        state = eqx.combine(dynamic, fixed)
+        z, _, _ = minimiser.postprocess(function, z, None, None, {}, state, tags, result)
+        how = jnp.where(result == optimistix.RESULTS.successful, status.CONVERGED, status.STALLED)
+        how = jnp.where(result == optimistix.RESULTS.nonlinear_divergence, status.NON_FINITE, how)
+        how = jnp.where(ended, how, status.OUT_OF_STEPS)
+        return z, jnp.where(jnp.isfinite(loss(z)), how, status.NON_FINITE), steps
+
+
+def is_minimiser(thing) -> bool:
+    """Whether ``thing`` is an Optimistix minimiser, without importing Optimistix."""
+    return any(c.__module__.startswith("optimistix") and c.__name__ == "AbstractMinimiser" for c in type(thing).__mro__)
