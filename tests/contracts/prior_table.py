@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 import jaxmle as jm
 
@@ -36,4 +36,37 @@ TABLE = [
     Row("normal", lambda where, scale: jm.priors.normal(where, loc=0.3, scale=scale), 0.8, _normal),
     Row("l2", jm.penalties.l2, 0.9, _ridge),
 ]
-WITHOUT_NUMBERS = {"flat", "penalties"}
+
+
+def _laplace(x, scale):
+    return stats.laplace.logpdf(x, 0.3, scale).sum()
+
+
+def _lasso(x, strength):
+    return stats.laplace.logpdf(x, 0.0, 1.0 / strength).sum()
+
+
+def _elastic_net(x, strength):
+    """By the scaled complementary error function."""
+    l1, l2 = strength, 0.4 * strength
+    constants = np.log(np.sqrt(np.pi / l2) * special.erfcx(l1 / (2.0 * np.sqrt(l2))))
+    return np.sum(-l1 * np.abs(x) - l2 * x**2 - constants)
+
+
+def _group_laplace(x, scale):
+    """One group: the length r of d numbers has density r^(d-1) exp(-r / scale), and its direction is uniform."""
+    x = np.ravel(x)
+    d, r = x.size, np.linalg.norm(x)
+    surface = np.log(2.0) + 0.5 * d * np.log(np.pi) - special.gammaln(0.5 * d)
+    return stats.gamma.logpdf(r, d, scale=scale) - (d - 1) * np.log(r) - surface
+
+
+# Priors with a kink. `test_rough` puts them through the laws of their densities, `test_proximal` through those of fits.
+ROUGH_TABLE = [
+    Row("laplace", lambda where, scale: jm.priors.laplace(where, loc=0.3, scale=scale), 0.8, _laplace),
+    Row("l1", jm.penalties.l1, 0.9, _lasso),
+    Row("elastic_net", lambda where, s: jm.priors.elastic_net(where, l1=s, l2=0.4 * s), 0.9, _elastic_net),
+    Row("group_laplace", jm.priors.group_laplace, 0.8, _group_laplace),
+    Row("group_lasso", jm.penalties.group_lasso, 1.1, lambda x, strength: _group_laplace(x, 1.0 / strength)),
+]
+WITHOUT_NUMBERS = {"flat", "penalties"} | {row.name for row in ROUGH_TABLE}

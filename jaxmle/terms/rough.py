@@ -1,0 +1,136 @@
+"""A prior with kinks: a log-density that has no derivative where a parameter equals its centre, but has a prox."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmle.core.evaluation import Evaluation
+from jaxmle.core.tree import Name
+from jaxmle.solvers.penalty import Penalty
+from jaxmle.terms.objective import Term, flatten_point
+
+_DIGIT = 4096
+
+
+class RoughPrior(Term):
+    """A log-density ``constant - penalty`` of a selection of parameters, not smooth. Made by the priors that have a
+    prox, such as ``jm.priors.laplace``.
+
+    ``density`` knows the selection as a list of leaves: ``density.penalty(leaves)`` is the penalty over their flat
+    numbers, ``density.log_constant(leaves)`` the log of what makes it a density. It is not added into evaluations
+    with derivatives: a solver that handles it is given :meth:`penalty`.
+    """
+
+    where: Callable
+    density: Any
+    is_likelihood: ClassVar[bool] = False
+    is_smooth: ClassVar[bool] = False
+
+    def log_density(self, params):
+        """The log-density at ``params``, a scalar, with its constant."""
+        leaves = _leaves(self.where(params))
+        flat, _ = flatten_point(tuple(leaves))
+        return self.density.log_constant(leaves) - self.density.penalty(leaves).value(flat)
+
+    def evaluate(self, lift, point, order, curvature="observed"):
+        if order > 0:
+            raise ValueError(
+                f"a non-smooth prior ({type(self.density).__name__}) has no derivatives to add to those of the other "
+                "terms; leave the solver to jm.fit, or use one that handles it: jm.solvers.ProximalNewton() or "
+                "jm.solvers.ProximalGradient()"
+            )
+        value = jnp.asarray(self.log_density(lift(point)), flatten_point(point)[0].dtype)
+        return Evaluation(jnp.zeros_like(value), value, jnp.abs(value))
+
+    def penalty(self, lift: Callable, point: tuple, size: int) -> Penalty:
+        """The penalty in the coordinates of the flat ``point``, which has ``size`` numbers.
+
+        Raises ``ValueError`` where the prior is not over a plain selection of free parameters.
+        """
+        places = coordinates(self.where, lift, point)
+        with jax.ensure_compile_time_eval():
+            leaves = _leaves(self.where(lift(point)))
+        return self.density.penalty(leaves).placed(places, size)
+
+    def nobs(self):
+        return jnp.zeros(())
+
+    def check_structure(self):
+        pass
+
+    def check_values(self, tries):
+        pass
+
+    def weights_of_rows(self):
+        return None
+
+    def explain_data(self):
+        return []
+
+    def explain(self, params):
+        value = self.log_density(params)
+        if jnp.isfinite(value):
+            return []
+        return [f"the log-prior is {float(value)} at the start: is its scale (or strength) positive and not extreme?"]
+
+
+def coordinates(where: Callable, lift: Callable, point: tuple) -> np.ndarray:
+    """Where in the flat ``point`` the numbers are that ``where(lift(point))`` selects, in their order.
+
+    Only the shapes of ``point`` are looked at, so that it works while a fit is compiled: numbers that tell their
+    place are put in, and read where they come out. Raises ``ValueError`` unless ``where`` is a plain selection of
+    free parameters, each at most once.
+
+    >>> point = (jnp.zeros(3), jnp.zeros(()))
+    >>> coordinates(lambda p: p["beta"][1:], lambda point: {"beta": point[0], "c": point[1]}, point)
+    array([1, 2])
+    """
+    size = sum(leaf.size for leaf in point)
+    place = np.arange(size)
+    # Digits, so that float32 tells places apart too; and numbers that nothing but a selection leaves as they are.
+    codes = [place % _DIGIT + 1.0, place // _DIGIT + 1.0, np.random.default_rng(0).uniform(1.0, 2.0, size)]
+    low, high, check = (_selected(where, lift, point, code) for code in codes)
+    found = (low - 1.0) + _DIGIT * (high - 1.0)
+    places = np.where(np.isfinite(found), found, -1.0).astype(np.int64)
+    inside = (places >= 0) & (places < size) & (low == np.rint(low)) & (high == np.rint(high))
+    code = codes[2].astype(check.dtype)
+    if not np.all(inside) or not np.array_equal(code[places], check):
+        raise ValueError(_refusal(where, "it does not select free parameters as they are"))
+    if np.unique(places).size != places.size:
+        raise ValueError(_refusal(where, "it selects the same parameter more than once"))
+    return places
+
+
+def _selected(where, lift, point, code) -> np.ndarray:
+    """What ``where`` makes of a point that holds the numbers of ``code``."""
+    with jax.ensure_compile_time_eval():
+        ends = np.cumsum([leaf.size for leaf in point], dtype=int)
+        parts = [
+            jnp.asarray(code[end - leaf.size : end].reshape(leaf.shape), leaf.dtype)
+            for leaf, end in zip(point, ends, strict=True)
+        ]
+        leaves = _leaves(where(lift(tuple(parts))))
+        try:
+            flat = [np.asarray(leaf).ravel() for leaf in leaves]
+        except jax.errors.TracerArrayConversionError as error:
+            reason = "part of what it selects is held fixed, or data"
+            raise ValueError(_refusal(where, reason)) from error
+    return np.concatenate(flat) if flat else np.zeros(0)
+
+
+def _refusal(where, reason: str) -> str:
+    names = [leaf for leaf in jax.tree_util.tree_leaves(getattr(where, "args", ())) if isinstance(leaf, Name)]
+    return (
+        f"a non-smooth prior cannot be over {names[0] if names else 'this function of params'!r}: {reason}. It needs a "
+        "leaf or a selection such as 'beta' or lambda p: p['beta'][1:], none of it fixed, tied twice or computed "
+        "(2 * beta, differences): make what is to be zero a parameter of its own, or use a smooth prior such as "
+        "jm.priors.normal"
+    )
+
+
+def _leaves(selection) -> list:
+    return [jnp.asarray(leaf) for leaf in jax.tree.leaves(selection) if eqx.is_array_like(leaf)]
