@@ -159,14 +159,30 @@ def _newton(model, z):
 
 
 def _polish(model, z):
-    """``z`` moved to the maximum over its face, or to where a number on the way there becomes zero."""
+    """``z`` moved to the maximum over its face, or over the smaller one that is left when numbers on the way there
+    become zero."""
+
+    def step(carry):
+        z, _, count = carry
+        new, dropped = _along_face(model, z)
+        return new, dropped, count + 1
+
+    def running(carry):
+        return carry[1] & (carry[2] < 2 * z.size)
+
+    return jax.lax.while_loop(running, step, (z, jnp.ones((), bool), jnp.zeros((), int)))[0]
+
+
+def _along_face(model, z):
+    """``z`` after one Newton step within its face, and whether numbers became zero on the way."""
     step, pivot = _newton(model, z)
     held, whole = _until_kinks(model.penalty, z, step)
     a, b = model.gain(held, z), model.gain(whole, z)
     new, gain = jnp.where(a > b, held, whole), jnp.maximum(a, b)
     # Gains below rounding are judged by what is left of the gradient.
     better = (gain > 0) | ((gain > -_rounding(model, new, z)) & (model.residual(new) < model.residual(z)))
-    return jnp.where(better & (pivot > 0) & jnp.all(jnp.isfinite(new)), new, z)
+    better = better & (pivot > 0) & jnp.all(jnp.isfinite(new))
+    return jnp.where(better, new, z), better & jnp.any(model.penalty.face(new) != model.penalty.face(z))
 
 
 def _rounding(model, new, old):
