@@ -8,7 +8,9 @@ from jaxtyping import Array, Bool, Float
 from jaxmle.core import linalg
 from jaxmle.solvers.penalty import Penalty
 
-_CLIMBS = 25
+_STEPS = 25
+_CLIMBS = 20
+_POLISHES = 100
 _ROUNDS = 60
 _PATIENCE = 8
 _CLOSE = 1e-9
@@ -124,8 +126,8 @@ def _steepest(model):
 
 
 def _climb(model, z, steepest):
-    """``z`` after some accelerated proximal gradient steps, begun anew where they overshoot (O'Donoghue and Candès
-    2015, section 3.2)."""
+    """``z`` after accelerated proximal gradient steps, begun anew where they overshoot (O'Donoghue and Candès 2015,
+    section 3.2), until a number of them has left the face as it was."""
     rate = 1.0 / (steepest * model.metric**2)
 
     def step(_, carry):
@@ -136,7 +138,18 @@ def _climb(model, z, steepest):
         after = 0.5 * (1.0 + jnp.sqrt(1.0 + 4.0 * t**2))
         return new, new + (t - 1.0) / after * (new - z), after
 
-    return jax.lax.fori_loop(0, _CLIMBS, step, (z, z, jnp.ones((), z.dtype)))[0]
+    def running(carry):
+        _, same, count = carry
+        return ~same & (count < _CLIMBS)
+
+    def some(carry):
+        before, _, count = carry
+        after = jax.lax.fori_loop(0, _STEPS, step, before)
+        same = jnp.all(model.penalty.face(after[0]) == model.penalty.face(before[0]))
+        return after, same, count + 1
+
+    start = (z, z, jnp.ones((), z.dtype)), jnp.zeros((), bool), jnp.zeros((), int)
+    return jax.lax.while_loop(running, some, start)[0][0]
 
 
 def _face_slope(model, z):
@@ -168,7 +181,7 @@ def _polish(model, z):
         return new, dropped, count + 1
 
     def running(carry):
-        return carry[1] & (carry[2] < 2 * z.size)
+        return carry[1] & (carry[2] < _POLISHES)
 
     return jax.lax.while_loop(running, step, (z, jnp.ones((), bool), jnp.zeros((), int)))[0]
 
@@ -176,9 +189,9 @@ def _polish(model, z):
 def _along_face(model, z):
     """``z`` after one Newton step within its face, and whether numbers became zero on the way."""
     step, pivot = _newton(model, z)
-    held, whole = _until_kinks(model.penalty, z, step)
-    a, b = model.gain(held, z), model.gain(whole, z)
-    new, gain = jnp.where(a > b, held, whole), jnp.maximum(a, b)
+    points = _until_kinks(model.penalty, z, step)
+    gains = jax.vmap(lambda new: model.gain(new, z))(points)
+    new, gain = points[jnp.argmax(gains)], jnp.max(gains)
     # Gains below rounding are judged by what is left of the gradient.
     better = (gain > 0) | ((gain > -_rounding(model, new, z)) & (model.residual(new) < model.residual(z)))
     better = better & (pivot > 0) & jnp.all(jnp.isfinite(new))
@@ -191,11 +204,12 @@ def _rounding(model, new, old):
 
 
 def _until_kinks(penalty, z, step):
-    """``z + step`` as far as the first change of a penalised sign; and all of it, with changed signs made zero."""
+    """Points (k, m) from ``z`` to ``z + step``: where the first penalised sign changes, the second, fourth and so on,
+    and the end; what has changed its sign is zero."""
     centre = jnp.zeros_like(z) if penalty.centre is None else penalty.centre
     x, target = z - centre, z + step - centre
     crosses = (penalty.l1 > 0) & (x != 0) & (x * target <= 0)
-    share = jnp.where(crosses, x / jnp.where(crosses, x - target, 1.0), jnp.inf)
-    first = jnp.minimum(jnp.min(share), 1.0)
-    held = jnp.where(crosses & (share <= first), centre, z + first * step)
-    return held, jnp.where(crosses, centre, z + step)
+    share = jnp.where(crosses, x / jnp.where(crosses, x - target, 1.0), 2.0)
+    places = [2**k - 1 for k in range(z.size.bit_length())]
+    ends = jnp.append(jnp.minimum(jnp.sort(share)[jnp.asarray(places)], 1.0), 1.0)
+    return jax.vmap(lambda end: jnp.where(share <= end, centre, z + end * step))(ends)
