@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxmle.core import status
+from jaxmle.core import linalg, status
 from jaxmle.core.evaluation import Evaluation
 from jaxmle.solvers.penalty import Penalty
 from jaxmle.solvers.rough_step import Model, best_point
@@ -182,8 +182,7 @@ def _choose_point(state, penalty):
     evaluation = state.evaluation
     curvature = jnp.where(state.exact, evaluation.curvature, evaluation.approximate_curvature)
     scale = _positive(state.scale)
-    diagonal = jnp.sqrt(jnp.abs(jnp.diagonal(curvature)))
-    metric = penalty.largest_in_group(jnp.maximum(diagonal, 1e-6 * scale))
+    metric = penalty.largest_in_group(_units(curvature, scale))
     noise = jnp.finfo(scale.dtype).eps * jnp.sqrt(1.0 + evaluation.magnitude)
     model = Model(state.best, evaluation.gradient, curvature, penalty, metric)
     found = best_point(model, scale, state.damping, noise)
@@ -196,6 +195,15 @@ def _choose_point(state, penalty):
         stiffness=found.stiffness,
         flat=found.flat,
     )
+
+
+def _units(curvature, scale):
+    """The unit of each number by the curvature here: the root of its diagonal, unless what is off the diagonal shows
+    that it is small by chance, the curvature being indefinite."""
+    diagonal = jnp.sqrt(jnp.abs(jnp.diagonal(curvature)))
+    units = jnp.maximum(diagonal, jnp.finfo(scale.dtype).eps * scale)
+    by_chance = jnp.any(jnp.abs(linalg.unit_diagonal(curvature, units)) > 1.01)
+    return jnp.where(by_chance, jnp.maximum(diagonal, 1e-6 * scale), units)
 
 
 def _conclude(state, judged, penalty, first):
@@ -212,11 +220,10 @@ def _conclude(state, judged, penalty, first):
     blind = (~judged.accept & state.whole) | (state.idle >= _PATIENCE)
     stalled_at_rounding = judged.at_rounding & blind & final & jnp.isfinite(left)
     nowhere = final & (jnp.all(state.z == state.best) | (state.damping > 1.0 / eps**2))
-    near = left < jnp.sqrt(eps)
+    near, lost = left < jnp.sqrt(eps), nowhere & ~judged.finite
     saddle = ~jnp.isfinite(left) & (state.predicted < state.tolerance)
     ended = jnp.select(
-        [first & ~judged.finite, diverging, done, stalled_at_rounding | (nowhere & near), nowhere & ~judged.finite]
-        + [nowhere],
+        [first & ~judged.finite, diverging, done, stalled_at_rounding | (nowhere & near), lost, nowhere],
         [
             status.NON_FINITE_AT_START,
             status.DIVERGING,
