@@ -6,7 +6,7 @@ terms add to an objective; :func:`fit` maximises it; :func:`infer` and :func:`su
 """
 
 from jaxmle import densities, models, priors, solvers
-from jaxmle.fitting import Fit, fit
+from jaxmle.fitting import Fit, fit, fit_best, polish, train
 from jaxmle.inference import Inference, infer, summary
 from jaxmle.parameters import (
     correlation_matrix,
@@ -16,6 +16,7 @@ from jaxmle.parameters import (
     interval,
     ordered,
     positive,
+    random_starts,
     simplex,
     tied,
     unit_vector,
@@ -34,6 +35,7 @@ __all__ = [
     "covariance_matrix",
     "densities",
     "fit",
+    "fit_best",
     "fixed",
     "free",
     "infer",
@@ -43,13 +45,16 @@ __all__ = [
     "models",
     "ordered",
     "penalties",
+    "polish",
     "positive",
     "priors",
+    "random_starts",
     "regression",
     "shared",
     "simplex",
     "solvers",
     "summary",
     "tied",
+    "train",
     "unit_vector",
 ]

@@ -1,9 +1,12 @@
 """Fitting: from an objective and a start to an estimate.
 
-:func:`fit` climbs; :class:`Fit` is what it found, and whether that is an estimate.
+:func:`fit` climbs, :func:`train` over batches of rows; :class:`Fit` is what it found, and whether that is an estimate.
 """
 
+from jaxmle.fitting.best import fit_best
 from jaxmle.fitting.fit import fit
+from jaxmle.fitting.polish import polish
 from jaxmle.fitting.result import Fit
+from jaxmle.fitting.train import train
 
-__all__ = ["Fit", "fit"]
+__all__ = ["Fit", "fit", "fit_best", "polish", "train"]

@@ -1,7 +1,8 @@
 """The host's side of a fit: the start taken apart, the program called, and its failure explained."""
 
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,13 +22,27 @@ from jaxmle.terms.problem import Problem, as_problem
 DEFAULT_MAX_STEPS = 1000
 
 
-def climb(
-    objective: Term | Problem, start: Any, solver, tolerance, max_steps, jacobian
-) -> tuple[program.Found, Space, int]:
-    """What the compiled program found, the space it is in, and by which method (negative where it was chosen).
+class Ascent(NamedTuple):
+    """What is to be climbed, and from where."""
 
-    Arguments and errors are those of ``jm.fit``.
-    """
+    objective: Term
+    limit: Callable | None
+    space: Space
+    bare: Space  # the space without its labels
+    values: tuple  # of the free leaves
+
+
+class Options(NamedTuple):
+    """How it is to be climbed: the options of ``jm.fit``."""
+
+    solver: Any = None
+    tolerance: Any = None
+    max_steps: Any = None
+    jacobian: bool = False
+
+
+def ascent(objective: Term | Problem, start: Any) -> Ascent:
+    """``objective`` and ``start`` taken apart. Errors are those of ``jm.fit``."""
     if not isinstance(objective, Term):
         problem = as_problem(objective, start)
         objective, start, limit = problem.objective, problem.start, problem.limit
@@ -35,18 +50,29 @@ def climb(
         limit = None
     if start is None:
         raise TypeError("there is no start: give a tree of parameters, such as {'mu': 0.0, 'sigma': jm.positive(1.0)}")
-    _check_options(tolerance, max_steps)
     space, bare, values = rearrange(_open, start)
     if space.size == 0:
         raise ValueError("every parameter is fixed, so there is nothing to fit; call the objective on params instead")
+    return Ascent(objective, limit, space, bare, values)
+
+
+def climb(what: Ascent, options: Options, starts: tuple | None = None) -> tuple[program.Found, Space, int]:
+    """What the compiled program found, the space it is in, and by which method (negative where it was chosen).
+
+    With ``starts``, values of the free leaves with a leading axis, it climbs from each of them, and what it found has
+    that axis. Errors are those of ``jm.fit``; many starts raise where every one of them does.
+    """
+    objective, limit, space, bare, values = what
+    solver, tolerance, max_steps, jacobian = options
+    _check_options(tolerance, max_steps)
     solver = as_solver(solver)
     method = -choose(space.size, False)[1] if solver is None else method_of(solver)
     before = len(program.TRACED)
     try:
-        found = program.maximise(
+        found = (program.maximise if starts is None else program.maximise_from_each)(
             objective,
             bare,
-            values,
+            values if starts is None else starts,
             solver,
             _on_device(program.TOLERANCE_OF_DTYPE if tolerance is None else tolerance, float),
             _on_device(DEFAULT_MAX_STEPS if max_steps is None else max_steps, int),
@@ -56,8 +82,10 @@ def climb(
         _check_once(objective, space, values, len(program.TRACED) > before)
     except Exception as error:
         raise explained(error, space.lift(values)) from error
-    if not isinstance(found.status, Tracer) and int(found.status) >= codes.FIRST_FAILURE:
-        explain_failure(int(found.status), objective, space, values)
+    if not isinstance(found.status, Tracer):
+        mildest = int(found.status) if starts is None else int(found.status.min())
+        if mildest >= codes.FIRST_FAILURE:
+            explain_failure(mildest, objective, space, values)
     return found, space, method
 
 

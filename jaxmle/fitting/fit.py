@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jaxmle.fitting.climb import climb
+from jaxmle.fitting.climb import Options, ascent, climb
 from jaxmle.fitting.result import Fit
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem
@@ -23,10 +23,12 @@ def fit(
         objective: a term (``jm.likelihood``, ``jm.regression``), a sum of terms, or a problem of ``jm.models``.
         start: a tree of parameters, each a floating number or array or one of the marks; may be left out for a
             problem, which has its own.
-        solver: one of ``jm.solvers``; None is Newton's method in a trust region.
-        tolerance: the log-density still to be gained at which the fit is converged; by default eps ** 1.2 of the
-            dtype (1.6e-19 in float64).
-        max_steps: how many evaluations are made at most, 1000 by default.
+        solver: one of ``jm.solvers``, any optax transformation (``optax.adam(1e-2)``), or an Optimistix minimiser.
+            None chooses: Newton's method in a trust region where the free numbers are few enough for a matrix (300),
+            L-BFGS where they are more; ``message`` says which and why.
+        tolerance: the log-density still to be gained at which the fit is converged; by default 1e-19 in float64 and
+            1.4e-14 in float32, where sums over many rows stop it at their rounding error first.
+        max_steps: how many evaluations (steps, for a solver with a loop of its own) are made at most, 1000 by default.
         jacobian: whether the mode is that of the density of z, the unconstrained numbers, not of the parameters.
 
     Returns a :class:`Fit`; whether it is an estimate is in ``ok``, why not in ``message``.
@@ -51,4 +53,5 @@ def fit(
     Source: Nocedal and Wright (2006), "Numerical Optimization", chapter 4; Blondel and others (2022), "Efficient and
     modular implicit differentiation", equation 2.
     """
-    return Fit.of(*climb(objective, start, solver, tolerance, max_steps, jacobian), bool(jacobian))
+    found = climb(ascent(objective, start), Options(solver, tolerance, max_steps, jacobian))
+    return Fit.of(*found, bool(jacobian))

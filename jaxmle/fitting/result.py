@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 from jaxmle.core import status as codes
 from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
-from jaxmle.fitting.climb import climb
+from jaxmle.fitting.climb import Options, ascent, climb
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.choice import METHODS, reason
 from jaxmle.solvers.newton import Newton
@@ -28,7 +28,8 @@ class Fit(eqx.Module):
     gradient in z; ``steps`` counts evaluations; ``status`` is an integer of :mod:`jaxmle.core.status`; ``direction``
     is the last step in z, along which a fit that diverges was moving; ``method`` numbers the solver, negative where it
     was chosen by ``jm.fit``. ``jacobian`` says whether the log-jacobian was
-    part of what was maximised. ``history`` and ``state`` are those of :func:`jaxmle.train`, None elsewhere.
+    part of what was maximised. ``history`` and ``state`` are those of
+    :func:`jaxmle.train` and :func:`jaxmle.fit_best`, None elsewhere.
 
     In a batch every array has a leading axis, and so have ``ok`` and ``message``.
     """
@@ -69,7 +70,7 @@ class Fit(eqx.Module):
         >>> jm.Fit.at(problem, {"rate": jm.positive(3.0)}).message
         'evaluated at the values given; nothing was maximised (log-density still to be gained 0.0e+00)'
         """
-        found, space, _ = climb(objective, start, Newton(), None, 1, False)
+        found, space, _ = climb(ascent(objective, start), Options(Newton(), max_steps=1))
         unfinished = codes.is_ok(found.status) | (found.status == codes.OUT_OF_STEPS)
         return cls.of(dataclasses.replace(found, status=jnp.where(unfinished, codes.GIVEN, found.status)), space)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxmle.core import status as codes
 from jaxmle.core.tree import named_leaves
-from jaxmle.parameters.space import FIXED, FREE, TIED, element_names
+from jaxmle.parameters.layout import FIXED, FREE, TIED, element_names
 from jaxmle.tables import Row, Table
 
 _MOST_FIXED_ROWS = 12

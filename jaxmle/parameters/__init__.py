@@ -18,6 +18,7 @@ from jaxmle.parameters.marks import (
     unit_vector,
 )
 from jaxmle.parameters.space import Space
+from jaxmle.parameters.starts import random_starts
 
 __all__ = [
     "Space",
@@ -28,6 +29,7 @@ __all__ = [
     "interval",
     "ordered",
     "positive",
+    "random_starts",
     "simplex",
     "tied",
     "unit_vector",

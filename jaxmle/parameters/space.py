@@ -4,8 +4,6 @@ Between the two lies the *point*: the tuple of distinct free leaves, each in the
 derivatives in the point; :meth:`Space.pull_back` carries them to z once, with the second derivative of the transform.
 """
 
-import dataclasses
-import functools
 import math
 from typing import Any
 
@@ -16,43 +14,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxmle.core.evaluation import Evaluation
-from jaxmle.core.tree import is_array, path_name
 from jaxmle.parameters.bijections import Bijection, Identity
-from jaxmle.parameters.marks import Mark, Tied
-
-FREE, TIED, FIXED, STRUCTURE = "free", "tied", "fixed", "structure"
-
-
-@dataclasses.dataclass(frozen=True)
-class Leaf:
-    """Where one leaf of params comes from: the ``index``-th free leaf, constant, or piece of structure."""
-
-    name: str
-    kind: str
-    index: int
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Layout:
-    """The structure of a start tree: everything about it but its numbers and labels. Hashable, so that it can be
-    part of what is compiled; the hash is kept, since every call of a compiled program asks for it."""
-
-    treedef: Any
-    leaves: tuple[Leaf, ...]
-    shapes: tuple[tuple[int, ...], ...]  # of each free leaf, in params
-    free_shapes: tuple[tuple[int, ...], ...]  # of each free leaf, in z
-    structure: tuple[Any, ...]  # leaves that are not numbers
-
-    @functools.cached_property
-    def _key(self):
-        fields = self.treedef, self.leaves, self.shapes, self.free_shapes, self.structure
-        return hash(fields), fields
-
-    def __hash__(self):
-        return self._key[0]
-
-    def __eq__(self, other):
-        return self is other or (isinstance(other, Layout) and self._key == other._key)
+from jaxmle.parameters.builder import take_apart
+from jaxmle.parameters.layout import FIXED, FREE, STRUCTURE, TIED, Layout, Leaf, element_names
 
 
 class Space(eqx.Module):
@@ -70,12 +34,8 @@ class Space(eqx.Module):
         Raises ``TypeError`` where a parameter is an integer or not a number, ``KeyError`` where a leaf is tied to a
         name that is none, ``ValueError`` where a shape cannot carry its mark or the labels do not fit.
         """
-        start = jax.tree.map(_fix_each_leaf, start, is_leaf=_is_mark)
-        paths, treedef = jax.tree_util.tree_flatten_with_path(start, _is_mark)
-        builder = _Builder(start)
-        for path, leaf in paths:
-            builder.add(path, leaf)
-        return builder.space(treedef)
+        bijections, constants, layout, labels, values = take_apart(start)
+        return cls(bijections, constants, layout, labels), values
 
     @property
     def size(self) -> int:
@@ -278,13 +238,6 @@ class Space(eqx.Module):
         return labels
 
 
-def element_names(name: str, shape: tuple[int, ...]) -> list[str]:
-    """``beta[0]``, ``beta[1]``, ... for a leaf of ``shape``; its bare name for a scalar."""
-    if not shape:
-        return [name]
-    return [f"{name}[{','.join(map(str, index))}]" for index in np.ndindex(*shape)]
-
-
 def _cut(flat, shapes) -> list[Array]:
     """A flat vector as leaves of ``shapes``, one after the other."""
     sizes = [math.prod(shape) for shape in shapes]
@@ -301,113 +254,3 @@ def _join(leaves):
 def _at(bound, shape, index):
     """The entry of a bound, which may be one number for the whole leaf."""
     return None if bound is None else np.broadcast_to(np.asarray(bound), shape)[index]
-
-
-def _is_mark(leaf) -> bool:
-    return isinstance(leaf, Mark | Tied)
-
-
-def _fix_each_leaf(leaf):
-    """A fixed sub-tree as a sub-tree of fixed leaves, so that what is not a number in it is structure."""
-    fixed = isinstance(leaf, Mark) and leaf.bijection is None
-    return jax.tree.map(lambda value: Mark(value, None), leaf.value) if fixed else leaf
-
-
-class _Builder:
-    """Collects the leaves of one start tree into a space."""
-
-    def __init__(self, start):
-        self.start = start
-        self.leaves, self.ties = [], []
-        self.bijections, self.values, self.shapes, self.free_shapes, self.labels = [], [], [], [], []
-        self.constants, self.structure = [], []
-
-    def add(self, path, leaf):
-        name = path_name(path) or "params"
-        if isinstance(leaf, Tied):
-            self.ties.append((len(self.leaves), leaf.path))
-            self.leaves.append(Leaf(name, TIED, -1))
-        elif isinstance(leaf, Mark) and leaf.bijection is None:
-            self._add_constant(path, name, leaf.value)
-        elif isinstance(leaf, Mark):
-            self._add_free(name, leaf.value, leaf.bijection, leaf.labels)
-        elif self._is_parameter(path, leaf):
-            self._add_free(name, leaf, Identity(), None)
-        elif is_array(leaf):
-            self._add_constant(path, name, leaf)
-        else:
-            self._add_structure(name, leaf)
-
-    def _is_parameter(self, path, leaf) -> bool:
-        """In a module only floating arrays are parameters, as for ``equinox.filter_grad``; elsewhere all numbers."""
-        if is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.inexact):
-            return True
-        number = is_array(leaf) or isinstance(leaf, bool | int | float | complex)
-        return number and not _inside_module(self.start, path)
-
-    def _add_constant(self, path, name, value):
-        """Arrays are constants, and so are numbers; but flags, and all scalars of a module, steer Python code."""
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_array(value) or (number and not _inside_module(self.start, path)):
-            self.leaves.append(Leaf(name, FIXED, len(self.constants)))
-            self.constants.append(value)
-        else:
-            self._add_structure(name, value)
-
-    def _add_structure(self, name, value):
-        self.leaves.append(Leaf(name, STRUCTURE, len(self.structure)))
-        self.structure.append(value)
-
-    def _add_free(self, name, value, bijection, labels):
-        dtype = value.dtype if is_array(value) else np.result_type(float if isinstance(value, float) else type(value))
-        if not np.issubdtype(np.dtype(dtype), np.floating) and not jnp.issubdtype(dtype, jnp.floating):
-            raise TypeError(
-                f"parameter {name!r} is of type {dtype}, and parameters are real numbers that change: write "
-                f"1.0 instead of 1, or jm.fixed(...) to hold it"
-            )
-        shape = np.shape(value)
-        try:
-            free_shape = bijection.free_shape(shape)
-        except ValueError as error:
-            raise ValueError(f"parameter {name!r}: {error}") from None
-        if labels is not None and len(labels) != math.prod(shape):
-            raise ValueError(
-                f"parameter {name!r} has {math.prod(shape)} numbers (shape {shape}) and {len(labels)} labels; "
-                "give one label for each number"
-            )
-        self.leaves.append(Leaf(name, FREE, len(self.values)))
-        self.values.append(value)
-        self.bijections.append(bijection)
-        self.shapes.append(shape)
-        self.free_shapes.append(free_shape)
-        self.labels.append(labels)
-
-    def space(self, treedef):
-        by_name = {leaf.name: leaf for leaf in self.leaves}
-        for position, path in self.ties:
-            target, name = by_name.get(path), self.leaves[position].name
-            if target is None or target.kind != FREE:
-                names = ", ".join(leaf.name for leaf in self.leaves if leaf.kind == FREE) or "none"
-                why = "there is no such leaf" if target is None else f"that leaf is {target.kind}"
-                raise KeyError(f"parameter {name!r} is tied to {path!r}, but {why}; the free leaves are: {names}")
-            self.leaves[position] = Leaf(name, TIED, target.index)
-        layout = Layout(treedef, tuple(self.leaves), tuple(self.shapes), tuple(self.free_shapes), tuple(self.structure))
-        labels = tuple(self.labels) if any(label is not None for label in self.labels) else None
-        return Space(tuple(self.bijections), tuple(self.constants), layout, labels), tuple(self.values)
-
-
-def _inside_module(start, path) -> bool:
-    """Whether the leaf at ``path`` lies inside an Equinox module."""
-    node = start
-    for key in path:
-        if isinstance(node, eqx.Module):
-            return True
-        if isinstance(key, jax.tree_util.GetAttrKey):
-            node = getattr(node, key.name)
-        elif isinstance(key, jax.tree_util.SequenceKey):
-            node = node[key.idx]
-        elif isinstance(key, jax.tree_util.DictKey):
-            node = node[key.key]
-        else:
-            return False
-    return False

@@ -115,9 +115,7 @@ class LBFGS(eqx.Module):
         moves = jnp.where(curved, jnp.roll(state.moves, 1, axis=0).at[0].set(move), state.moves)
         bends = jnp.where(curved, jnp.roll(state.bends, 1, axis=0).at[0].set(bend), state.bends)
         stored = jnp.where(curved, jnp.minimum(state.stored + 1, self.memory), state.stored)
-        return dataclasses.replace(
-            state, best=state.z, evaluation=evaluation, moves=moves, bends=bends, stored=stored
-        )
+        return dataclasses.replace(state, best=state.z, evaluation=evaluation, moves=moves, bends=bends, stored=stored)
 
 
 class _Judgement(eqx.Module):

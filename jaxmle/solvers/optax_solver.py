@@ -58,7 +58,7 @@ class Optax(eqx.Module):
         self.choices = tuple((name, value) for name, value in hyperparameters.items() if name not in numbers)
         self.optimiser = optimiser
 
-    def transformation(self) -> optax.GradientTransformationExtraArgs:
+    def transformation(self) -> Any:
         """The optax transformation itself."""
         made = self.optimiser
         if not is_transformation(made):
@@ -70,7 +70,7 @@ class Optax(eqx.Module):
         optimiser = self.transformation()
         memory = optimiser.init(z)
         searches = optax.tree.get(memory, "value") is not None and optax.tree.get(memory, "grad") is not None
-        value_and_grad = optax.value_and_grad_from_state(loss) if searches else None
+        value_and_grad: Any = optax.value_and_grad_from_state(loss) if searches else None
 
         def look(z, memory):
             return jax.value_and_grad(loss)(z) if value_and_grad is None else value_and_grad(z, state=memory)

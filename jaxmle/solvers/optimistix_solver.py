@@ -32,11 +32,17 @@ class Optimistix(eqx.Module):
         import optimistix
 
         minimiser = self.minimiser.whole()
+        # Its simplex has one corner for each leaf, so a vector in one leaf would span a line only (Optimistix 0.1.0).
+        split = isinstance(minimiser, optimistix.NelderMead)
+        z = tuple(z) if split else z
+
+        def whole(z):
+            return jnp.stack(z) if split else z
 
         def function(z, _):
-            return loss(z), None
+            return loss(whole(z)), None
 
-        shape = jax.ShapeDtypeStruct((), z.dtype)
+        shape = jax.eval_shape(loss, whole(z))
         tags: frozenset = frozenset()
         state = minimiser.init(function, z, None, {}, shape, None, tags)
         dynamic, fixed = eqx.partition(state, eqx.is_array)
@@ -60,7 +66,7 @@ class Optimistix(eqx.Module):
         how = jnp.where(result == optimistix.RESULTS.successful, status.CONVERGED, status.STALLED)
         how = jnp.where(result == optimistix.RESULTS.nonlinear_divergence, status.NON_FINITE, how)
         how = jnp.where(ended, how, status.OUT_OF_STEPS)
-        return z, jnp.where(jnp.isfinite(loss(z)), how, status.NON_FINITE), steps
+        return whole(z), jnp.where(jnp.isfinite(loss(whole(z))), how, status.NON_FINITE), steps
 
 
 def is_minimiser(thing) -> bool:

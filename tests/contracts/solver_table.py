@@ -3,8 +3,11 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import optax
+import optimistix
 
 import jaxmle as jm
+from jaxmle.core import status as codes
 
 
 class Row(NamedTuple):
@@ -13,6 +16,8 @@ class Row(NamedTuple):
     name: str
     solver: Any
     accuracy: float
+    cut: int = codes.OUT_OF_STEPS  # its status when it is given two steps
+    repeats: float = 1e-9  # how closely two of its runs agree, relative, when rounding differs
 
 
 TABLE = [
@@ -21,5 +26,12 @@ TABLE = [
     Row("Newton in a small region", jm.solvers.Newton(radius=1e-3), 1e-12),
     Row("Levenberg-Marquardt", jm.solvers.levenberg_marquardt(), 1e-12),
     Row("Newton in a large region", jm.solvers.Newton(switch=1.0, radius=1e3), 1e-12),
+    Row("BHHH", jm.solvers.BHHH(), 1e-12),
+    Row("Fisher scoring", jm.solvers.FisherScoring(), 1e-12),
+    Row("L-BFGS", jm.solvers.LBFGS(), 1e-12),
+    Row("L-BFGS that remembers three steps", jm.solvers.LBFGS(memory=3), 1e-12),
+    Row("optax L-BFGS", jm.solvers.Optax(optax.lbfgs), 1e-10, repeats=1e-7),
+    Row("optax Adam", jm.solvers.Optax(optax.adam, learning_rate=0.1), 1e-10, codes.COMPLETED, repeats=1e-7),
+    Row("Optimistix BFGS", optimistix.BFGS(rtol=1e-10, atol=1e-10), 1e-10, repeats=1e-7),
 ]
-SOLVERS = {"Newton", "levenberg_marquardt"}
+SOLVERS = {"BHHH", "FisherScoring", "LBFGS", "Newton", "Optax", "Optimistix", "levenberg_marquardt"}

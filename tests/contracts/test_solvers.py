@@ -15,6 +15,7 @@ from solver_table import SOLVERS, TABLE
 import jaxmle as jm
 from jaxmle.core import status as codes
 from jaxmle.core.evaluation import Evaluation
+from jaxmle.solvers.choice import as_solver
 
 T = np.linspace(0.0, 4.0, 15)
 Y = 2.0 * np.exp(-0.7 * T) + 0.1 * np.random.default_rng(31).normal(size=15)
@@ -32,7 +33,7 @@ def _curve(params, t):
 def fit(solver, y, weights, **options):
     term = jm.regression(jm.densities.normal, _curve, T, y, weights)
     return jm.fit(
-        term, {"a": 1.0, "b": 0.5, "sigma": jm.positive(0.5)}, solver=solver, **({"max_steps": 200} | options)
+        term, {"a": 1.0, "b": 0.5, "sigma": jm.positive(0.5)}, solver=solver, **({"max_steps": 1000} | options)
     )
 
 
@@ -50,7 +51,8 @@ def _compiled(structure):
 
 def _lanes(row, ys=None):
     """On three responses, each with its weights."""
-    (_, fits), slopes = _compiled(jax.tree.structure(row.solver))(row.solver, YS if ys is None else ys, LANES)
+    solver = as_solver(row.solver)
+    (_, fits), slopes = _compiled(jax.tree.structure(solver))(solver, YS if ys is None else ys, LANES)
     return fits, slopes
 
 
@@ -79,15 +81,15 @@ def test_jit_of_vmap_equals_an_eager_loop(row):
     for i in range(3):
         alone = fit(row.solver, YS[i], LANES[i]).params
         for name, value in fits.params.items():
-            assert float(value[i]) == pytest.approx(float(alone[name]), rel=1e-9)
+            assert float(value[i]) == pytest.approx(float(alone[name]), rel=row.repeats)
 
 
 @per_solver
 def test_gradient_equals_finite_differences(row):
-    """Central differences at 1e-5 err by 1e-9."""
+    """Central differences at 1e-5 err by 1e-9; of Newton's estimates, since others stop at 1e-10, which is noise here."""
     along = np.random.default_rng(32).normal(size=15)
     _, slopes = _lanes(row)
-    ends = [float(fit(row.solver, Y, WEIGHTS + step * along).params["b"]) for step in (1e-5, -1e-5)]
+    ends = [float(fit(None, Y, WEIGHTS + step * along).params["b"]) for step in (1e-5, -1e-5)]
     assert float(np.dot(slopes[0], along)) == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-6)
 
 
@@ -96,7 +98,9 @@ def test_new_numbers_trace_nothing(row):
     fit(row.solver, Y, WEIGHTS)
     fit(row.solver, Y, WEIGHTS, tolerance=1e-3)
     before = len(CALLS)
-    fit(jax.tree.map(lambda number: 1.5 * number, row.solver), Y + 0.1, WEIGHTS, tolerance=1e-4, max_steps=30)
+    fit(
+        jax.tree.map(lambda number: 1.5 * number, as_solver(row.solver)), Y + 0.1, WEIGHTS, tolerance=1e-4, max_steps=30
+    )
     assert len(CALLS) == before
 
 
@@ -114,20 +118,19 @@ def test_a_bad_lane_is_alone(row):
 @per_solver
 def test_a_run_cut_short_says_so(row):
     found = fit(row.solver, Y, WEIGHTS, max_steps=2)
-    assert int(found.status) == codes.OUT_OF_STEPS
+    assert int(found.status) == row.cut
     assert int(found.steps) == 2
 
 
-@per_solver
+@pytest.mark.parametrize("row", [row for row in TABLE if hasattr(row.solver, "update")], ids=lambda row: row.name)
 def test_is_a_state_machine_that_never_sees_the_objective(row):
     """Asked for points and told what was found there, it climbs; here from Python, a quadratic of NumPy."""
     curvature, gradient = np.array([[3.0, 0.5], [0.5, 1.0]]), np.array([1.0, -2.0])
 
     def found_at(z):
         value = gradient @ z - 0.5 * z @ curvature @ z
-        return Evaluation(
-            jnp.asarray(value), jnp.zeros(()), jnp.asarray(abs(value)), gradient - curvature @ z, jnp.asarray(curvature)
-        )
+        bend = jnp.asarray(curvature) if row.solver.order == 2 else None
+        return Evaluation(jnp.asarray(value), jnp.zeros(()), jnp.asarray(abs(value)), gradient - curvature @ z, bend)
 
     init, update = _machine(jax.tree.structure(row.solver))
     state = init(row.solver, jnp.zeros(2))
@@ -138,7 +141,7 @@ def test_is_a_state_machine_that_never_sees_the_objective(row):
         state = update(row.solver, state, found_at(np.asarray(state.z)))
     assert int(state.status) in (codes.CONVERGED, codes.STALLED_AT_ROUNDING)
     np.testing.assert_allclose(state.best, np.linalg.solve(curvature, gradient), rtol=1e-9)
-    assert 0.5 * float(state.decrement) ** 2 <= 1e-15
+    assert not 0.5 * float(state.decrement) ** 2 > 1e-15  # NaN where a solver takes no curvature
 
 
 @functools.cache

@@ -1,0 +1,78 @@
+"""The best of many starts."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int
+
+from jaxmle.core import status as codes
+from jaxmle.fitting.climb import Options, ascent, climb
+from jaxmle.fitting.result import Fit
+from jaxmle.parameters.starts import first_start, free_values
+from jaxmle.terms.objective import Term
+from jaxmle.terms.problem import Problem
+
+
+def fit_best(
+    objective: Term | Problem,
+    starts: Any,
+    *,
+    solver: Any = None,
+    tolerance: float | None = None,
+    max_steps: int | None = None,
+    jacobian: bool = False,
+) -> tuple[Fit, Int[Array, ""]]:
+    """The best maximum found from many starts, all climbed at once; starts that fail do no harm.
+
+    Arguments: ``objective``, a term, a sum of terms or a problem; ``starts``, a marked tree whose free leaves have a
+    leading axis, as :func:`jaxmle.random_starts` makes it; the rest as for :func:`jaxmle.fit`.
+
+    Returns ``(fit, reached)``: the fit of the highest value among those that are ok, and how many starts reached that
+    value. ``fit.history`` says where each start ended: ``value``, ``status``, ``z``, and ``maximum``, the number of
+    the distinct maximum it found, 0 the best, 1 the next, -1 none (maxima whose values agree, as those do that differ
+    by a relabelling, count as one). Where every start failed it is the fit that got highest, ``reached`` is zero.
+
+    Errors: those of ``jm.fit``, where every start meets them; ``ValueError`` where the leading axes differ.
+
+    >>> import jax, jax.numpy as jnp
+    >>> import jaxmle as jm
+    >>> two_hills = jm.log_prior(lambda p: -((p["x"] ** 2 - 4.0) ** 2) + p["x"])
+    >>> fit, reached = jm.fit_best(two_hills, jm.random_starts(jax.random.key(0), {"x": 0.0}, 16, spread=3.0))
+    >>> round(float(fit.params["x"]), 3), bool(reached > 4), int(fit.history["maximum"].max())
+    (2.031, True, 1)
+
+    Source: Rinnooy Kan and Timmer (1987), "Stochastic global optimization methods", part I, section 3.
+    """
+    if starts is None:
+        raise TypeError("there are no starts: make them with jm.random_starts(key, start, count)")
+    values = tuple(jnp.asarray(value) for value in free_values(starts))
+    lengths = sorted({value.shape[0] if value.ndim else 0 for value in values})
+    if len(lengths) != 1 or lengths == [0]:
+        raise ValueError(
+            f"every free leaf of the starts has one leading axis, one entry for each start; here the lengths are "
+            f"{lengths} (0: no axis at all): make the starts with jm.random_starts(key, start, count)"
+        )
+    what = ascent(objective, first_start(starts))
+    found, space, method = climb(what, Options(solver, tolerance, max_steps, jacobian), values)
+    best, reached, history = _pick(found)
+    fit = Fit.of(best, space, method, bool(jacobian))
+    return dataclasses.replace(fit, history=history), reached
+
+
+@jax.jit
+def _pick(found):
+    """The best lane, how many lanes reached its value, and where each lane ended."""
+    good = codes.is_ok(found.status)
+    value = jnp.where(jnp.isfinite(found.value), found.value, -jnp.inf)
+    rank = jnp.where(good, value, -jnp.inf)
+    at = jnp.where(jnp.any(good), jnp.argmax(rank), jnp.argmax(value))
+    best = jax.tree.map(lambda leaf: leaf[at], found)
+    slack = jnp.finfo(value.dtype).eps ** 0.5 * (1.0 + jnp.abs(best.value))
+    order = jnp.argsort(-rank)
+    falls = jnp.diff(rank[order], prepend=rank[order][:1]) < -slack
+    number = jnp.zeros(value.size, int).at[order].set(jnp.cumsum(falls))
+    reached = jnp.sum(good & (rank >= best.value - slack))
+    maximum = jnp.where(good, number, -1)
+    return best, reached, {"value": found.value, "status": found.status, "z": found.z, "maximum": maximum}
