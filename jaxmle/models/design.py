@@ -1,10 +1,13 @@
-"""A design and a response: the arrays of a regression, checked for shape and named."""
+"""A design and a response: the arrays of a regression, checked for shape and named; and its linear predictor."""
 
 from collections.abc import Sequence
 
 import jax.numpy as jnp
 
 from jaxmle.core.tree import as_array
+from jaxmle.parameters import free
+
+LOG_EXPOSURE = "log(exposure), exposure > 0"  # what the message about a row that has none calls it
 
 
 def as_design(x, y, labels: Sequence[str] | None = None):
@@ -32,16 +35,50 @@ def as_design(x, y, labels: Sequence[str] | None = None):
 
 def as_response(y):
     """``y`` as an array of shape (n,). Raises ``ValueError`` for any other shape, or no rows."""
-    y = as_array(y, "y")
-    if y.ndim != 1:
-        hint = "flatten it with y[:, 0]" if y.ndim == 2 and y.shape[1] == 1 else "give one number for each row"
-        raise ValueError(f"the response y must be a vector of shape (rows,); it has shape {y.shape}: {hint}")
+    y = as_column(y, "y", "the response y")
     if y.shape[0] == 0:
         raise ValueError("y is empty: no rows, so nothing can be estimated; check how it was filtered")
     return y
+
+
+def as_column(values, name: str, what: str):
+    """``values`` as an array of shape (n,). Raises ``ValueError`` for any other shape."""
+    values = as_array(values, name)
+    if values.ndim != 1:
+        column = values.ndim == 2 and values.shape[1] == 1
+        hint = f"flatten it with {name}[:, 0]" if column else "give one number for each row"
+        raise ValueError(f"{what} must be a vector of shape (rows,); it has shape {values.shape}: {hint}")
+    return values
 
 
 def as_floats(x, name: str):
     """``x`` as a floating array, integers and booleans included."""
     x = as_array(x, name)
     return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
+
+
+def as_rows_of(x, offset=None, exposure=None):
+    """The rows that :func:`line` takes: the design, and what is added to its linear predictor.
+
+    ``offset`` (n,) is added as it is, ``exposure`` (n,) by its logarithm. Values are not looked at: the log of an
+    exposure that is not positive is not finite, and a fit says which row that is.
+    """
+    added = {}
+    if offset is not None:
+        added["offset"] = as_column(offset, "offset", "the offset").astype(x.dtype)
+    if exposure is not None:
+        added[LOG_EXPOSURE] = jnp.log(as_column(exposure, "exposure", "the exposure").astype(x.dtype))
+    return {"x": x, **added} if added else x
+
+
+def line(params, row):
+    """The linear predictor of one row: ``x . beta``, and what has no coefficient."""
+    if not isinstance(row, dict):
+        return row @ params["beta"]
+    added = [row[name] for name in ("offset", LOG_EXPOSURE) if name in row]
+    return row["x"] @ params["beta"] + sum(added)
+
+
+def coefficients(x, labels: Sequence[str] | None):
+    """Where the coefficients of a design start: at zero, under their names."""
+    return free(jnp.zeros(x.shape[1], x.dtype), labels)

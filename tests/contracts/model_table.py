@@ -45,6 +45,7 @@ def _softmax_rows(p, y):
 
 COINS = np.array([0, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 1, 0.0])
 COUNTS = RNG.poisson(np.exp(LINE)).astype(float)
+OFFSET = 0.4 * RNG.normal(size=ROWS)
 
 TABLE = [
     Row("normal", jm.models.normal, NOISE, lambda p, y: stats.norm.logpdf(y, p["mu"], p["sigma"])),
@@ -91,6 +92,24 @@ TABLE = [
         lambda y, w: jm.models.poisson_regression(X, y, w),
         COUNTS,
         lambda p, y: stats.poisson.logpmf(y, np.exp(X @ p["beta"])),
+    ),
+    Row(
+        "linear with an offset",
+        lambda y, w: jm.models.linear(X, y, w, offset=OFFSET),
+        LINE + NOISE,
+        lambda p, y: stats.norm.logpdf(y, X @ p["beta"] + OFFSET, p["sigma"]),
+    ),
+    Row(
+        "logistic of trials with an offset",
+        lambda y, w: jm.models.logistic(X, y, w, trials=np.full(ROWS, 12), offset=OFFSET),
+        np.minimum(COUNTS, 12),
+        lambda p, y: stats.binom.logpmf(y, 12, special.expit(X @ p["beta"] + OFFSET)),
+    ),
+    Row(
+        "poisson_regression with an exposure",
+        lambda y, w: jm.models.poisson_regression(X, y, w, offset=OFFSET, exposure=np.arange(1.0, ROWS + 1.0)),
+        COUNTS,
+        lambda p, y: stats.poisson.logpmf(y, np.arange(1.0, ROWS + 1.0) * np.exp(X @ p["beta"] + OFFSET)),
     ),
     Row(
         "nonlinear_least_squares",
