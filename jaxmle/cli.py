@@ -19,6 +19,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _ALIASES = {"poisson": "poisson_regression"}
+_COLUMNS = {
+    "weights": "the column of case weights: weight 2 equals the row twice",
+    "offset": "the column that is added to the linear predictor as it is",
+    "exposure": "the column of times or sizes that counts are of",
+}
 
 _DEMO_FORMULA = "stackloss ~ airflow + watertemp + acidconc"
 _DEMO = """\
@@ -106,6 +111,14 @@ def _parser() -> argparse.ArgumentParser:
         "formula", metavar="FORMULA", help="such as 'y ~ a + C(b)'; it adds a constant, '0 +' takes it out"
     )
     fit.add_argument("--model", required=True, metavar="NAME", help="one of those that `jaxmle models` lists")
+    for option, what in _COLUMNS.items():
+        fit.add_argument(f"--{option}", metavar="COLUMN", help=what)
+    fit.add_argument(
+        "--missing",
+        choices=("raise", "drop"),
+        default="raise",
+        help="what becomes of rows with a missing value in a column that is used; the table reports dropped rows",
+    )
     fit.add_argument(
         "--prior-scale",
         type=_positive,
@@ -145,7 +158,9 @@ def _fit(arguments: argparse.Namespace) -> int:
 
     name, model = _model(arguments.model)
     _check_destination(arguments.json)
-    problem = _problem(model, arguments.formula, _read(arguments.data))
+    columns = {option: getattr(arguments, option) for option in _COLUMNS}
+    named = {option: column for option, column in columns.items() if column is not None}
+    problem = _problem(model, arguments.formula, _read(arguments.data), missing=arguments.missing, **named)
     if arguments.prior_scale is not None:
         problem = problem + jm.priors.normal("beta", scale=arguments.prior_scale)
     try:
@@ -156,6 +171,7 @@ def _fit(arguments: argparse.Namespace) -> int:
     print(inference.table())
     if arguments.json is not None:
         request = {"model": name, "formula": arguments.formula, "prior_scale": arguments.prior_scale}
+        request |= {"missing": arguments.missing, **columns}
         _write_json(arguments.json, request | _results(fit, inference))
     if not fit.ok:
         print(f"jaxmle: not an estimate: {fit.message}", file=sys.stderr)
@@ -238,33 +254,12 @@ def _pandas():
     return pandas
 
 
-def _problem(model, formula: str, frame):
-    """The problem of ``formula`` on ``frame``; refused where any column it uses has a missing value."""
-    with warnings.catch_warnings():
-        # log(-1) and the like: the model refuses what becomes of them
-        warnings.simplefilter("ignore", RuntimeWarning)
-        try:
-            problem = model.from_formula(formula, frame)
-        except (ValueError, TypeError, ImportError) as error:
-            raise _Refusal(error) from error
-        except AttributeError as error:  # a formula with more or fewer than two sides
-            raise _Refusal(
-                f"cannot use the formula {formula!r}; write 'response ~ columns', as in 'y ~ a + b'"
-            ) from error
-    _check_missing(formula, frame)
-    return problem
-
-
-def _check_missing(formula: str, frame) -> None:
-    """Refuse missing labels, which leave no trace in a design: such a row looks like one of the baseline."""
-    import formulaic.formula
-
-    used = formulaic.formula.Formula.from_spec(formula).required_variables
-    missing = frame[[name for name in frame.columns if name in used]].isna()
-    if missing.to_numpy().any():
-        columns = ", ".join(missing.columns[missing.any()])
-        count = int(missing.any(axis=1).sum())
-        raise _Refusal(f"{columns} missing in {count} row{'s' * (count > 1)}; drop these rows or fill them in")
+def _problem(model, formula: str, frame, **options):
+    """The problem of ``formula`` on ``frame``."""
+    try:
+        return model.from_formula(formula, frame, **options)
+    except (ValueError, TypeError, ImportError) as error:
+        raise _Refusal(error) from error
 
 
 def _results(fit, inference) -> dict[str, Any]:
@@ -325,8 +320,7 @@ def _first_sentence(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """The text on one line, without the colours that formulaic puts in."""
-    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", text).split())
+    return " ".join(text.split())
 
 
 if __name__ == "__main__":

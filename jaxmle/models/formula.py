@@ -2,28 +2,99 @@
 
 import re
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxmle.core.tree import is_array, is_traced
+from jaxmle.models.frame import Gaps, as_pandas, as_plain, column_names, name_rows
 
-def read_formula(formula: str, frame):
+ROW_OPTIONS = ("weights", "offset", "exposure", "trials")  # those of a model that have one number for each row
+
+
+class Read(NamedTuple):
+    """What a formula made of a frame. ``options`` are those of the model, columns of the frame put in for their
+    names; ``dropped`` says which rows were left out, None where none was."""
+
+    x: np.ndarray
+    y: np.ndarray
+    labels: list[str]
+    options: dict[str, Any]
+    dropped: Gaps | None
+
+
+def read_formula(formula: str, frame, options: dict[str, Any] | None = None, missing: str = "raise") -> Read:
     """The design (n, p), the response (n,) and the design's column names that ``formula`` makes of ``frame``.
 
-    Raises ``ValueError`` where the formula cannot be read or applied, a column is not there, a value is missing or
-    becomes infinite (which rows), or the response is not one column of numbers.
+    Arguments: ``formula``, "response ~ columns"; ``frame``, pandas or polars; ``options`` of the model, those of
+    ``ROW_OPTIONS`` arrays or names of columns; ``missing``, what becomes of rows with a missing value in a column that
+    is used or in an array: "raise" or "drop".
+
+    Raises ``ValueError`` where the formula cannot be read or applied, a column is not there or not numbers, a value is
+    missing or becomes infinite (which rows), or the response is not one column of numbers.
     """
+    if missing not in ("raise", "drop"):
+        raise ValueError(
+            f"missing must be 'raise' or 'drop', what becomes of rows with missing values; it is {missing!r}"
+        )
     formulaic = _formulaic()
-    _check_missing_raw(formula, frame, _wanted_columns(formula, frame, formulaic))
+    options = dict(options or {})
+    named = {key: options[key] for key in ROW_OPTIONS if isinstance(options.get(key), str)}
+    used = as_pandas(frame, {*_variables(formula, column_names(frame), formulaic), *named.values()})
+    dropped = _drop(used, options, missing)
+    kept = np.arange(len(used)) if dropped is None else dropped.kept()
+    used = as_plain(used.iloc[kept].reset_index(drop=True))
+    for key, column in named.items():
+        options[key] = _numbers(used[column], key)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            matrices = formulaic.model_matrix(formula, frame, na_action="ignore")
+            matrices = formulaic.model_matrix(formula, used, na_action="ignore")
     except Exception as error:
         raise ValueError(f"the formula {formula!r} cannot be applied to this data frame: {_plain(error)}") from error
     y, x = _two_sides(formula, matrices)
-    _check_finite(x, y)
-    return x.to_numpy(dtype=float), y.to_numpy(dtype=float)[:, 0], [_tidy(name) for name in x.columns]
+    _check_finite(kept, x, y)
+    labels = [_tidy(name) for name in x.columns]
+    return Read(x.to_numpy(dtype=float), y.to_numpy(dtype=float)[:, 0], labels, options, dropped)
+
+
+def _drop(used, options, missing) -> Gaps | None:
+    """The rows to leave out, None where nothing is missing; arrays in ``options`` are cut accordingly.
+
+    Gaps must be seen before columns are coded (a missing category would become the baseline) and before splines and
+    scales are made of what is left. Arrays are looked at only to drop: without that they are the business of ``fit``.
+    """
+    arrays = {key: value for key in ROW_OPTIONS if not isinstance(value := options.get(key), str | None)}
+    arrays = {key: value if is_array(value) or is_traced(value) else np.asarray(value) for key, value in arrays.items()}
+    columns = {name: used[name] for name in used.columns}
+    if missing == "drop":
+        _check_lengths(arrays, len(used))
+        columns |= {key: np.asarray(value) for key, value in arrays.items() if not is_traced(value)}
+    gaps = Gaps.of(columns)
+    if not gaps.rows:
+        return None
+    if missing == "raise":
+        raise ValueError(f'{gaps.sentence()}; drop these rows with missing="drop" (--missing drop), or fill them')
+    if len(gaps.rows) == gaps.total:
+        raise ValueError(f"{gaps.sentence()}: no row is left; leave a column out of the formula, or fill it")
+    options.update({key: value[gaps.kept()] for key, value in arrays.items()})
+    return gaps
+
+
+def _check_lengths(arrays, n):
+    for key, value in arrays.items():
+        if np.shape(value) != (n,):
+            raise ValueError(f"{key} has shape {np.shape(value)} and the frame {n} rows; give one number for each row")
+
+
+def _numbers(column, key) -> np.ndarray:
+    """The column that was named for the option ``key``."""
+    try:
+        return column.to_numpy(dtype=float)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"the column {column.name}, named as {key}, does not hold numbers; turn it into numbers"
+        ) from error
 
 
 def _two_sides(formula, matrices) -> tuple[Any, Any]:
@@ -47,45 +118,34 @@ def _tidy(name) -> str:
     return {"Intercept": "const"}.get(str(name), str(name))
 
 
-def _wanted_columns(formula, frame, formulaic) -> list[str]:
-    """The columns of the frame that the formula uses. Raises ``ValueError`` where one is not there."""
+def _variables(formula, columns, formulaic) -> set[str]:
+    """The columns that the formula uses.
+
+    What formulaic calls required leaves out those inside its own splines and scales (as of 1.2): every word of the
+    formula that is the name of a column counts.
+    """
     try:
-        wanted = [str(name) for name in formulaic.Formula(formula).required_variables]
+        required = {str(name) for name in formulaic.Formula(formula).required_variables}
     except Exception as error:
         raise ValueError(
             f"the formula {formula!r} cannot be read ({_plain(error)}); write 'response ~ columns' with the columns "
             "by name, such as 'y ~ a + C(b)'"
         ) from error
-    missing = sorted(name for name in wanted if name not in frame.columns)
-    if missing:
-        there = ", ".join(map(str, frame.columns))
-        raise ValueError(f"no column is called {', '.join(map(repr, missing))}; the columns are: {there}")
-    return wanted
+    words = re.findall(r"`([^`]*)`|(?<![\w.'\"])([^\W\d]\w*)(?!\w|\s*\(|\s*=[^=]|['\"])", formula)
+    return required | {word for pair in words for word in pair if word in columns}
 
 
-def _check_missing_raw(formula, frame, columns):
-    """Missing values must be seen before they are coded: a missing category would become the baseline."""
-    for column in columns:
-        rows = np.flatnonzero(np.asarray(frame[column].isna()))
-        if rows.size:
-            raise ValueError(_missing(column, "missing", rows))
-
-
-def _check_finite(*matrices):
+def _check_finite(kept, *matrices):
+    """Refuse what a transform made of values that were there: the log of a negative number, say."""
     for matrix in matrices:
         values = matrix.to_numpy(dtype=float)
         rows = np.flatnonzero(~np.isfinite(values).all(axis=1))
         if rows.size:
             column = matrix.columns[int(np.flatnonzero(~np.isfinite(values[rows[0]]))[0])]
-            raise ValueError(_missing(column, "missing or infinite", rows))
-
-
-def _missing(column, what, rows) -> str:
-    some = ", ".join(map(str, rows[:8])) + (", ..." if rows.size > 8 else "")
-    return (
-        f"column {column} is {what} in {rows.size} row{'s' * (rows.size > 1)}: {some} (counted from zero); drop them "
-        "first, as in frame.dropna(), or fill them"
-    )
+            raise ValueError(
+                f"column {column} is missing or infinite in {name_rows(kept[rows])}, although the data are not: a log "
+                "of zero, or a spline outside its bounds? Correct these rows, or drop them first"
+            )
 
 
 def _plain(error) -> str:
