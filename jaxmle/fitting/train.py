@@ -1,0 +1,258 @@
+"""Train: an optax optimiser over batches of rows."""
+
+import contextlib
+import dataclasses
+import importlib
+import math
+import os
+import pathlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from jaxmle.core import status as codes
+from jaxmle.core.tree import is_traced
+from jaxmle.fitting.checkpoint import Checkpoint, Run
+from jaxmle.fitting.epoch import Carry, Task, begin, flat, is_slow_in_loops
+from jaxmle.fitting.explain import explain_failure
+from jaxmle.fitting.minibatch import Cut, at_rows, settled
+from jaxmle.fitting.options import Options, as_key, as_optimiser
+from jaxmle.fitting.result import Fit
+from jaxmle.fitting.stream import Stream
+from jaxmle.fitting.training import Training
+from jaxmle.parameters.space import Space
+from jaxmle.terms.objective import Term, as_objective
+from jaxmle.terms.problem import Problem, as_problem
+
+_NEVER = np.iinfo(np.int32).max
+_TRIED_ROWS = 64
+
+
+def train(
+    objective: Term | Problem,
+    start: Any,
+    optimiser: Any,
+    *,
+    key: PRNGKeyArray,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    accumulate: int = 1,
+    batches: Iterable | Callable[[int], Iterable] | None = None,
+    nobs: int | None = None,
+    held_out: Term | None = None,
+    patience: int | None = None,
+    average: bool | int = False,
+    state: Any = None,
+    progress: bool = False,
+    checkpoint: str | os.PathLike | None = None,
+    checkpoint_every: int | None = None,
+    resume: bool = False,
+) -> Fit:
+    r"""Climb ``objective`` with an optax optimiser over batches of rows.
+
+    One step sees the rows of one batch B and minimises
+
+        -(steps * sum_{i in B} weights_i * log_likelihood_i + log_prior) / n
+
+    where steps is the number of batches in an epoch, that is n over the mean size of a batch, and n the number of
+    observations (the sum of the case weights). So the loss is minus the log-posterior *per observation*, learning
+    rates mean what they do for a mean loss, and the mean of an epoch's gradients is the gradient of the whole: the
+    prior keeps its weight, and a short last batch is neither dropped nor do its rows get a larger say. Terms without
+    rows of their own (priors, ``rows=False``) count whole in every step.
+
+    The optimiser sees a tree shaped like ``start``: its free leaves, unconstrained (a positive parameter is its log,
+    or what its mark says), and None where a leaf is fixed, tied or not a number, so that masks and labels of optax
+    work by leaf. In an Equinox module the parameters are its ``eqx.is_inexact_array`` leaves.
+
+    Arguments:
+        objective: a term, a sum of terms or a problem. Terms with rows (``jm.likelihood``, ``jm.regression``) have
+            the same number of them, which one shuffle an epoch cuts into batches.
+        start: a tree of parameters with their marks, or a module. None takes a problem's own.
+        optimiser: any optax optimiser, schedules counting its steps; or ``jm.solvers.Optax(optax.adam,
+            learning_rate=1e-3)``, where another learning rate compiles nothing.
+        key: ``jax.random.key(seed)``: the order of the rows, and the keys given with ``state``.
+        batch_size: rows in a batch; None takes all at once.
+        epochs: passes over the rows.
+        accumulate: batches whose gradients are added up for one step: the same as ``accumulate`` times the
+            ``batch_size`` up to rounding, in the memory of one.
+        batches: rows from the host instead of the term's own, which then only say what a batch looks like: an
+            iterable of batches gone through once an epoch, or a function of the epoch that returns one. A batch is
+            built like the data of ``jm.likelihood``; for ``jm.regression`` it is ``(x, y)``; weights, where the term
+            has them, come last, ``(data, weights)``. Batches of any size are cut to ``batch_size``, in their order.
+        nobs: with ``batches``, the rows of one epoch.
+        held_out: a term on data kept apart, whose log-likelihood is taken after each epoch; the parameters where it
+            was highest are returned.
+        patience: stop after this many epochs without a better held-out log-likelihood.
+        average: True returns the mean of the iterates (in z) instead of the last one; a number is the epoch it is
+            taken from, counted from zero.
+        state: anything the functions of ``jm.likelihood`` carry along (batch statistics; ``()`` where only a key is
+            wanted). They are then called as ``function(params, rows, state, key)`` and return ``(values, state)``;
+            ``key`` is None when nothing is learnt, on held-out data and at the end: no dropout then.
+        progress: whether to show a bar, which needs tqdm.
+        checkpoint: a file to keep the run in, replaced in one stroke every ``checkpoint_every`` steps (by default
+            every epoch). With ``resume`` a run goes on from there and ends bit for bit where it would have without
+            the interruption (the same call, machine and ``batches``; more ``epochs`` are allowed).
+
+    Returns a :class:`Fit`, its values taken over all rows at the parameters returned (one more pass). It never says
+    converged: its status is that the steps were completed, or that the loss was not finite, with the last parameters
+    before that. ``history`` has ``log_likelihood`` for each epoch (over its batches, while it was moving), the
+    number of ``steps`` taken and ``held_out``, as arrays; ``state`` is the last state, or that of the best epoch.
+
+    Errors: ``TypeError`` for an optimiser that is none of optax's, a key that is not one, a term that is not smooth,
+    or batches that can be gone through only once; ``ValueError`` for sizes and counts that cannot be, terms with
+    different numbers of rows, a start outside its constraint, data that are missing or impossible at the start, or a
+    checkpoint of another run; ``FileNotFoundError`` where there is none to resume from; ``ImportError`` without tqdm.
+
+    >>> import jax, jax.numpy as jnp, optax
+    >>> import jaxmle as jm
+    >>> x = jnp.linspace(-1.0, 1.0, 200)
+    >>> line = lambda p, x: (p["a"] + p["b"] * x, 0.1)
+    >>> term = jm.regression(jm.densities.normal, line, x, 1.0 + 2.0 * x)
+    >>> fit = jm.train(term, {"a": 0.0, "b": 0.0}, optax.adam(0.1), key=jax.random.key(0), batch_size=20, epochs=50)
+    >>> round(float(fit.params["a"]), 3), round(float(fit.params["b"]), 3), fit.ok
+    (1.0, 2.0, True)
+
+    Source: Robbins and Monro (1951), "A stochastic approximation method", section 4; for the average, Polyak and
+    Juditsky (1992), "Acceleration of stochastic approximation by averaging", theorem 2.
+    """
+    options = Options(
+        batch_size=batch_size,
+        epochs=epochs,
+        accumulate=accumulate,
+        batches=batches,
+        nobs=nobs,
+        held_out=held_out,
+        patience=patience,
+        average=average,
+        state=state,
+        progress=progress,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        resume=resume,
+    )
+    problem = as_problem(objective, start)
+    if problem.start is None:
+        raise TypeError("there is no start: give a tree of parameters or a module, such as {'beta': jnp.zeros(3)}")
+    if is_traced((problem, key)):
+        raise TypeError("jm.train goes from epoch to epoch on the host, so it cannot run under jax.jit or jax.vmap")
+    space, values = Space.of(problem.start)
+    if space.size == 0:
+        raise ValueError("every parameter is fixed, so there is nothing to train; call the objective on params instead")
+    training = _training(problem.objective, space.unlabelled(), as_optimiser(optimiser), as_key(key), options)
+    carry = begin(training.task.space, values, training.task.optimiser, state, average is not False)
+    _check_values(problem.objective, space, values, carry)
+    if is_slow_in_loops(training.task, carry, training.key):
+        training = dataclasses.replace(training, task=dataclasses.replace(training.task, looped=False))
+    run = Run.new(carry, held_out is not None)
+    if resume:
+        run = training.checkpoint.read(run)
+    with _bar(training, run, progress) as bar:
+        run = dataclasses.replace(training, bar=bar).finish(run)
+    if run.carry.halted:
+        _explain_halt(problem.objective, space, values, state, run)
+    return _fit(training, run, space)
+
+
+def _training(objective: Term, space: Space, optimiser, key, options: Options) -> Training:
+    """The run that the options describe."""
+    cut = Cut.of(objective)
+    rows = options.rows(cut)
+    size = options.size(rows)
+    steps = max(1, math.ceil(rows / (size * options.accumulate)))
+    average = 0 if options.average is True else _NEVER if options.average is False else steps * options.average
+    observations = float(objective.nobs()) if options.nobs is None else options.nobs
+    task = Task(
+        cut=cut,
+        space=space,
+        optimiser=optimiser,
+        steps=steps,
+        total=float(max(observations, 1)),
+        average_from=average,
+        size=size,
+        accumulate=options.accumulate,
+    )
+    numbers = {"rows": rows, "batch_size": size, "accumulate": options.accumulate, "average": average}
+    identity = {name: np.asarray(number) for name, number in numbers.items()}
+    identity["key"] = np.asarray(jax.random.key_data(key))
+    path = options.checkpoint
+    return Training(
+        task=task,
+        key=key,
+        epochs=options.epochs,
+        stream=None if options.batches is None else Stream(options.batches, cut, task.rows_of_step, rows),
+        held_out=None if options.held_out is None else Cut.of(_held_out(options.held_out)),
+        patience=options.patience,
+        checkpoint=None if path is None else Checkpoint(pathlib.Path(path), options.checkpoint_every, identity),
+    )
+
+
+def _held_out(term) -> Term:
+    if isinstance(term, Term | Problem):
+        return term.objective if isinstance(term, Problem) else term
+    raise TypeError(
+        f"held_out is a term on data kept apart, such as jm.likelihood(function, data), not a {type(term).__name__}"
+    )
+
+
+def _check_values(objective: Term, space: Space, values, carry: Carry) -> None:
+    """Raise where the start or the weights cannot be, or a function is not row-wise (tried on a few rows)."""
+    if not np.isfinite(np.asarray(flat(carry.free))).all():
+        explain_failure(codes.START_OUTSIDE, objective, space, values)
+    params = space.lift(tuple(map(jnp.asarray, values)))
+    for term in Cut.of(settled(objective, carry.state)).sampled:
+        weights = term.weights_of_rows()
+        if weights is not None and not np.all((np.asarray(weights) >= 0) & np.isfinite(weights)):
+            explain_failure(codes.NEGATIVE_WEIGHT, objective, space, values)
+        if weights is not None and not np.any(np.asarray(weights) > 0):
+            explain_failure(codes.NO_WEIGHT, objective, space, values)
+        at_rows(term, lambda leaf: leaf[:_TRIED_ROWS]).check_values(lambda: [params])
+
+
+def _explain_halt(objective: Term, space: Space, values, state, run: Run) -> None:
+    """Raise where a step was not finite because of the data; return where there is nothing to be seen in them."""
+    reasons = objective.explain_data()
+    if not reasons and int(run.carry.taken) == 0:
+        reasons = as_objective(settled(objective, state)).explain(space.lift(tuple(map(jnp.asarray, values))))
+    if reasons:
+        raise ValueError("; ".join(reasons))
+
+
+def _fit(training: Training, run: Run, space: Space) -> Fit:
+    """The fit that a finished run amounts to."""
+    free, state = training.estimate(run)
+    found, z = training.measured(free, state), flat(free)
+    history = {"log_likelihood": jnp.asarray(run.log_likelihood), "steps": jnp.asarray(run.steps)}
+    if training.held_out is not None:
+        history["held_out"] = jnp.asarray(run.held_out)
+    bad = run.carry.halted | ~jnp.isfinite(found.value)
+    return Fit(
+        params=space.params(z),
+        z=z,
+        space=space,
+        value=found.value,
+        log_likelihood=found.log_likelihood,
+        log_prior=found.log_prior,
+        log_jacobian=space.log_det(z),
+        newton_decrement=jnp.full((), jnp.nan, z.dtype),
+        gradient_norm=jnp.linalg.norm(found.gradient),
+        steps=run.carry.taken,
+        status=jnp.where(bad, codes.NON_FINITE, codes.COMPLETED),
+        direction=jnp.zeros_like(z),
+        history=history,
+        state=state,
+    )
+
+
+def _bar(training: Training, run: Run, progress: bool):
+    """A progress bar over steps, or nothing."""
+    if not progress:
+        return contextlib.nullcontext()
+    try:
+        tqdm = importlib.import_module("tqdm").tqdm
+    except ImportError as error:
+        raise ImportError("progress=True shows a bar with tqdm, which is not installed: pip install tqdm") from error
+    return tqdm(total=training.epochs * training.task.steps, initial=int(run.carry.taken), unit=" steps")
