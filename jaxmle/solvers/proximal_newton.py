@@ -201,7 +201,7 @@ def _units(curvature, scale):
     """The unit of each number by the curvature here: the root of its diagonal, unless what is off the diagonal shows
     that it is small by chance, the curvature being indefinite."""
     diagonal = jnp.sqrt(jnp.abs(jnp.diagonal(curvature)))
-    units = jnp.maximum(diagonal, jnp.finfo(scale.dtype).eps * scale)
+    units = jnp.where(diagonal > 0, diagonal, scale)
     by_chance = jnp.any(jnp.abs(linalg.unit_diagonal(curvature, units)) > 1.01)
     return jnp.where(by_chance, jnp.maximum(diagonal, 1e-6 * scale), units)
 
