@@ -6,7 +6,7 @@ terms add to an objective; :func:`fit` maximises it; :func:`infer` and :func:`su
 """
 
 from jaxmle import densities, models, priors, solvers
-from jaxmle.fitting import Fit, fit, fit_best, polish, train
+from jaxmle.fitting import Fit, fit, fit_best, load, polish, save, train
 from jaxmle.inference import Inference, infer, summary
 from jaxmle.parameters import (
     correlation_matrix,
@@ -41,6 +41,7 @@ __all__ = [
     "infer",
     "interval",
     "likelihood",
+    "load",
     "log_prior",
     "models",
     "ordered",
@@ -50,6 +51,7 @@ __all__ = [
     "priors",
     "random_starts",
     "regression",
+    "save",
     "shared",
     "simplex",
     "solvers",

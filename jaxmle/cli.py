@@ -6,7 +6,6 @@ error).
 """
 
 import argparse
-import contextlib
 import difflib
 import json
 import math
@@ -301,15 +300,12 @@ def _check_destination(path: Path | None) -> None:
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     """Write the whole file or nothing: a reader never meets half of one, and a failure leaves the old one."""
+    from jaxmle.core.files import write_whole
+
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"
-    target = os.path.realpath(path)  # through a link, not over it
-    temporary = f"{target}.{os.getpid()}.tmp"
     try:
-        Path(temporary).write_text(text, encoding="utf-8")
-        os.replace(temporary, target)
+        write_whole(path, text.encode())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
         raise _Refusal(f"cannot write {path}: {error.strerror}; give a file in a directory you can write to") from error
 
 

@@ -7,6 +7,7 @@ from jaxmle.fitting.best import fit_best
 from jaxmle.fitting.fit import fit
 from jaxmle.fitting.polish import polish
 from jaxmle.fitting.result import Fit
+from jaxmle.fitting.save import load, save
 from jaxmle.fitting.train import train
 
-__all__ = ["Fit", "fit", "fit_best", "polish", "train"]
+__all__ = ["Fit", "fit", "fit_best", "load", "polish", "save", "train"]
