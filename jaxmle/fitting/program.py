@@ -97,7 +97,7 @@ def _solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> F
     def evaluate(z, order, curvature=OBSERVED):
         return evaluate_in_z(objective, space, z, order, jacobian, curvature)
 
-    size = space.sizes(start)
+    size, kind = space.sizes(start), getattr(solver, "curvature", OBSERVED)
     if hasattr(solver, "search"):
         with jax.numpy_dtype_promotion("standard"):  # others mix integer types
             z, status, steps = solver.search(
@@ -106,12 +106,11 @@ def _solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> F
         evaluation = evaluate(z, 1)
         decrement, direction = jnp.full_like(evaluation.value, jnp.nan), jnp.zeros_like(z)
     else:
-        kind = getattr(solver, "curvature", OBSERVED)
         state = run(solver, lambda z: evaluate(z, solver.order, kind), start, tolerance, max_steps, size)
         z, evaluation, steps, decrement = state.best, state.evaluation, state.steps, state.decrement
         direction = state.z - state.best
         status = jnp.where(state.status == codes.RUNNING, codes.OUT_OF_STEPS, state.status)
-    if solver.order < 2 and z.size <= LONGEST:
+    if (solver.order < 2 or kind != OBSERVED) and z.size <= LONGEST:
         certificate = certify(lambda z: evaluate(z, 2), z, size)
         status = certified(status, certificate, tolerance)
         decrement, direction = jnp.sqrt(2.0 * certificate.left), certificate.direction
@@ -183,6 +182,7 @@ def _no_tangent(leaf):
 def _verdict(objective: Term, space: Space, start, found: Found):
     """The status of the climb, unless the numbers it began with were already wrong or it ran to a bound."""
     boundary = (found.status == codes.DIVERGING) & _towards_limits(space, found)
+    boundary = boundary | (codes.is_ok(found.status) & space.at_limit(found.z))
     status = jnp.where(boundary, codes.BOUNDARY, found.status)
     status = jnp.where(_ran_away(space, start, found), codes.UNBOUNDED, status)
     status = jnp.where(jnp.all(jnp.isfinite(start)), status, codes.START_OUTSIDE)

@@ -11,7 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxmle.core.evaluation import Evaluation
 from jaxmle.parameters.bijections import Bijection, Identity
@@ -149,6 +149,14 @@ class Space(eqx.Module):
             for index in np.ndindex(*shape):
                 pairs.append((_at(low, shape, index), _at(high, shape, index)))
         return pairs
+
+    def at_limit(self, z: Float[Array, " m"]) -> Bool[Array, ""]:
+        """Whether a leaf has become, by rounding, a value that its constraint stops short of."""
+        touches = jnp.zeros((), bool)
+        for bijection, leaf in zip(self.bijections, self.point(z), strict=True):
+            for limit in bijection.limits():
+                touches = touches if limit is None else touches | jnp.any(leaf == jnp.asarray(limit, leaf.dtype))
+        return touches
 
     def has_limits(self) -> tuple[list[bool], list[bool]]:
         """For each number of z, whether minus infinity stands for a finite value, and whether plus infinity does."""

@@ -86,7 +86,7 @@ def test_jit_of_vmap_equals_an_eager_loop(row):
 
 @per_solver
 def test_gradient_equals_finite_differences(row):
-    """Central differences at 1e-5 err by 1e-9; of Newton's estimates, since others stop at 1e-10, which is noise here."""
+    """Central differences err by 1e-9; those of Newton, since where others stop, 1e-10, is noise here."""
     along = np.random.default_rng(32).normal(size=15)
     _, slopes = _lanes(row)
     ends = [float(fit(None, Y, WEIGHTS + step * along).params["b"]) for step in (1e-5, -1e-5)]
