@@ -487,7 +487,7 @@ def test_new_numbers_trace_nothing(solver):
 
 @per_solver
 def test_a_run_cut_short_says_how_far_it_is(solver):
-    """The gain left that it states is that to the optimum, within a factor of five."""
+    """The gain left that it states is that to the optimum, within a factor of ten."""
     x, y = data("cancer")
     best, _ = regress(SOLVERS["Newton"], "binomial", x, y, 5.0, 0.0)
     steps = 6 if solver.order == 2 else 120
@@ -496,7 +496,7 @@ def test_a_run_cut_short_says_how_far_it_is(solver):
     assert int(state.steps) == steps
     gain = float(best.evaluation.value - best.rough - state.evaluation.value + state.rough)
     assert gain > 1e-9
-    assert 0.2 < 0.5 * float(state.decrement) ** 2 / gain < 5.0
+    assert 0.1 < 0.5 * float(state.decrement) ** 2 / gain < 10.0
 
 
 @per_solver

@@ -16,8 +16,9 @@ class Penalty(eqx.Module):
 
     With m the length of z, ``l1`` and ``centre`` are (m,), ``strength`` is one number for each group, all zero or
     more; ``groups`` (m,) says which group a number is in, -1 for none. ``centre`` may be None (zero), ``strength`` and
-    ``groups`` too (no groups). ``touched`` (m,) says which numbers are penalised at all, where that is known without
-    looking at the strengths; None is all of them. Strengths are leaves: a new one compiles nothing.
+    ``groups`` too (no groups). ``touched`` and ``shifted`` (m,) say which numbers are penalised at all, and which may
+    have a centre other than zero, where that is known without looking at the values; None is all of them. Strengths
+    are leaves: a new one compiles nothing.
 
     It is convex, and smooth away from its kinks: at a kink a number equals its centre, or a group all of its centres.
     The *face* of a point is what moves without leaving a kink.
@@ -28,6 +29,7 @@ class Penalty(eqx.Module):
     strength: Any = None  # Float[Array, " g"]
     groups: Any = None  # Int[Array, " m"]
     touched: Any = None  # Bool[Array, " m"]
+    shifted: Any = None  # Bool[Array, " m"]
 
     @classmethod
     def nothing(cls, size: int, dtype) -> "Penalty":
@@ -138,25 +140,32 @@ class Penalty(eqx.Module):
             self.strength,
             None if self.groups is None else spread(self.groups, -1, int),
             spread(self.touched, False, bool),
+            spread(self._shifts(), False, bool),
         )
 
     def __add__(self, other: "Penalty") -> "Penalty":
         """The two together. ``ValueError`` where both penalise a number around different centres, or in groups."""
-        both = self._touches() & other._touches()
+        both = self._touches() & other._touches() & (self._shifts() | other._shifts())
         return Penalty(
             self.l1 + other.l1,
             self._common_centre(other, both),
             _join(self.strength, other.strength),
             self._common_groups(other),
             self._touches() | other._touches(),
+            self._shifts() | other._shifts(),
         )
 
     def __rmul__(self, factor) -> "Penalty":
         strength = None if self.strength is None else factor * self.strength
-        return Penalty(factor * self.l1, self.centre, strength, self.groups, self.touched)
+        return Penalty(factor * self.l1, self.centre, strength, self.groups, self.touched, self.shifted)
 
     def _touches(self):
         return np.ones(self.l1.shape, bool) if self.touched is None else self.touched
+
+    def _shifts(self):
+        if self.centre is None:
+            return np.zeros(self.l1.shape, bool)
+        return self._touches() if self.shifted is None else self.shifted
 
     def _common_centre(self, other, both):
         if self.centre is None and other.centre is None:
@@ -219,7 +228,7 @@ class Penalty(eqx.Module):
             return x
         length = self._spread(jnp.sqrt(self._sums(x**2)))
         kept = 1.0 - step * self._spread(self.strength) / jnp.where(length > 0, length, 1.0)
-        return x * jnp.where(length > 0, jnp.maximum(kept, 0.0), 1.0)
+        return jnp.where((kept > 0) | (length == 0), x * jnp.where(length > 0, kept, 1.0), 0.0)
 
 
 def _soft(x, threshold):

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmle.core.evaluation import Evaluation
-from jaxmle.core.tree import Name
 from jaxmle.solvers.penalty import Penalty
 from jaxmle.terms.objective import Term, flatten_point
 
@@ -92,17 +91,24 @@ def coordinates(where: Callable, lift: Callable, point: tuple) -> np.ndarray:
     size = sum(leaf.size for leaf in point)
     place = np.arange(size)
     # Digits, so that float32 tells places apart too; and numbers that nothing but a selection leaves as they are.
-    codes = [place % _DIGIT + 1.0, place // _DIGIT + 1.0, np.random.default_rng(0).uniform(1.0, 2.0, size)]
+    codes = [place % _DIGIT + 1.0, place // _DIGIT + 1.0, np.random.default_rng(0).normal(size=size)]
     low, high, check = (_selected(where, lift, point, code) for code in codes)
     found = (low - 1.0) + _DIGIT * (high - 1.0)
     places = np.where(np.isfinite(found), found, -1.0).astype(np.int64)
     inside = (places >= 0) & (places < size) & (low == np.rint(low)) & (high == np.rint(high))
-    code = codes[2].astype(check.dtype)
-    if not np.all(inside) or not np.array_equal(code[places], check):
+    same = inside.all() and np.array_equal(_rounded(codes[2], point)[places], check)
+    if not same:
         raise ValueError(_refusal(where, "it does not select free parameters as they are"))
     if np.unique(places).size != places.size:
         raise ValueError(_refusal(where, "it selects the same parameter more than once"))
     return places
+
+
+def _rounded(code, point) -> np.ndarray:
+    """``code`` as the leaves of ``point`` can hold it."""
+    ends = np.cumsum([leaf.size for leaf in point], dtype=int)
+    parts = [code[end - leaf.size : end].astype(leaf.dtype) for leaf, end in zip(point, ends, strict=True)]
+    return np.concatenate(parts).astype(float)
 
 
 def _selected(where, lift, point, code) -> np.ndarray:
@@ -119,13 +125,13 @@ def _selected(where, lift, point, code) -> np.ndarray:
         except jax.errors.TracerArrayConversionError as error:
             reason = "part of what it selects is held fixed, or data"
             raise ValueError(_refusal(where, reason)) from error
-    return np.concatenate(flat) if flat else np.zeros(0)
+    return np.concatenate(flat).astype(float) if flat else np.zeros(0)
 
 
 def _refusal(where, reason: str) -> str:
-    names = [leaf for leaf in jax.tree_util.tree_leaves(getattr(where, "args", ())) if isinstance(leaf, Name)]
+    names = [repr(name) for name in getattr(where, "args", ()) if isinstance(name, str)]
     return (
-        f"a non-smooth prior cannot be over {names[0] if names else 'this function of params'!r}: {reason}. It needs a "
+        f"a non-smooth prior cannot be over {names[0] if names else 'this function of params'}: {reason}. It needs a "
         "leaf or a selection such as 'beta' or lambda p: p['beta'][1:], none of it fixed, tied twice or computed "
         "(2 * beta, differences): make what is to be zero a parameter of its own, or use a smooth prior such as "
         "jm.priors.normal"
