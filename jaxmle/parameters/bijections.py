@@ -39,12 +39,12 @@ class Bijection(eqx.Module):
         """The log absolute determinant of the derivative of ``forward`` at ``z``, summed over the leaf."""
 
     @abc.abstractmethod
-    def free_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of z for a leaf of ``shape``. Raises ``ValueError`` where no leaf of it can be so constrained."""
-
-    @abc.abstractmethod
     def describe(self) -> str:
         """What it allows, as the end of the sentence "... must be"."""
+
+    def free_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of z for a leaf of ``shape``. Raises ``ValueError`` where no leaf of it can be so constrained."""
+        return shape
 
     def allows(self, value) -> bool:
         """Whether a concrete ``value`` is allowed."""
@@ -70,9 +70,6 @@ class Identity(Bijection):
     def log_det(self, z):
         return jnp.zeros((), z.dtype)
 
-    def free_shape(self, shape):
-        return shape
-
     def describe(self):
         return "a finite number"
 
@@ -90,9 +87,6 @@ class Exp(Bijection):
 
     def log_det(self, z):
         return jnp.sum(z)
-
-    def free_shape(self, shape):
-        return shape
 
     def describe(self):
         return "positive"
