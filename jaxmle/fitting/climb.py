@@ -16,7 +16,7 @@ from jaxmle.fitting import program
 from jaxmle.fitting.explain import explain_failure, explained
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.choice import as_solver, choose, method_of
-from jaxmle.terms.objective import Term
+from jaxmle.terms.objective import Term, as_objective
 from jaxmle.terms.problem import Problem, as_problem
 
 DEFAULT_MAX_STEPS = 1000
@@ -66,7 +66,8 @@ def climb(what: Ascent, options: Options, starts: tuple | None = None) -> tuple[
     solver, tolerance, max_steps, jacobian = options
     _check_options(tolerance, max_steps)
     solver = as_solver(solver)
-    method = -choose(space.size, False)[1] if solver is None else method_of(solver)
+    rough = as_objective(objective).is_rough
+    method = -choose(space.size, rough)[1] if solver is None else method_of(solver)
     before = len(program.TRACED)
     try:
         found = (program.maximise if starts is None else program.maximise_from_each)(

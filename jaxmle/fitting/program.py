@@ -16,6 +16,7 @@ from jaxmle.parameters.space import Space
 from jaxmle.solvers.certify import LONGEST, certified, certify
 from jaxmle.solvers.choice import choose
 from jaxmle.solvers.loop import run
+from jaxmle.solvers.penalty import Penalty
 from jaxmle.terms.objective import Term, as_objective
 
 TOLERANCE_OF_DTYPE = -1.0
@@ -45,7 +46,7 @@ def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, j
     objective.check_structure()
     TRACED.append(None)
     start = space.to_z(values)
-    solver = choose(start.size, False)[0] if solver is None else solver
+    solver = choose(start.size, as_objective(objective).is_rough)[0] if solver is None else solver
     tolerance = jnp.asarray(tolerance, start.dtype)
     tolerance = jnp.where(
         tolerance == TOLERANCE_OF_DTYPE, max(float(jnp.finfo(start.dtype).eps) ** 2, FINEST), tolerance
@@ -94,9 +95,12 @@ def evaluate_in_z(
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> Found:
-    def evaluate(z, order, curvature=OBSERVED):
-        return evaluate_in_z(objective, space, z, order, jacobian, curvature)
+    smooth, rough = as_objective(objective).part(smooth=True), as_objective(objective).part(smooth=False)
 
+    def evaluate(z, order, curvature=OBSERVED):
+        return evaluate_in_z(smooth, space, z, order, jacobian, curvature)
+
+    penalty = _penalty(rough, space, start, solver)
     size, kind = space.sizes(start), getattr(solver, "curvature", OBSERVED)
     if hasattr(solver, "search"):
         with jax.numpy_dtype_promotion("standard"):  # others mix integer types
@@ -106,14 +110,15 @@ def _solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> F
         evaluation = evaluate(z, 1)
         decrement, direction = jnp.full_like(evaluation.value, jnp.nan), jnp.zeros_like(z)
     else:
-        state = run(solver, lambda z: evaluate(z, solver.order, kind), start, tolerance, max_steps, size)
+        state = run(solver, lambda z: evaluate(z, solver.order, kind), start, tolerance, max_steps, size, penalty)
         z, evaluation, steps, decrement = state.best, state.evaluation, state.steps, state.decrement
         direction = state.z - state.best
         status = jnp.where(state.status == codes.RUNNING, codes.OUT_OF_STEPS, state.status)
-    if (solver.order < 2 or kind != OBSERVED) and z.size <= LONGEST:
+    if (solver.order < 2 or kind != OBSERVED) and z.size <= LONGEST and penalty is None:
         certificate = certify(lambda z: evaluate(z, 2), z, size)
         status = certified(status, certificate, tolerance)
         decrement, direction = jnp.sqrt(2.0 * certificate.left), certificate.direction
+    gradient = evaluation.gradient if penalty is None else penalty.smallest_subgradient(z, evaluation.gradient)
     log_jacobian = space.log_det(z)
     added = log_jacobian if jacobian else jnp.zeros_like(log_jacobian)
     return Found(
@@ -121,14 +126,34 @@ def _solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> F
         z=z,
         value=None,
         log_likelihood=evaluation.log_likelihood,
-        log_prior=evaluation.log_prior - added,
+        log_prior=evaluation.log_prior + rough(space.params(z)) - added,
         log_jacobian=log_jacobian,
         newton_decrement=decrement,
-        gradient_norm=jnp.linalg.norm(evaluation.gradient),
+        gradient_norm=jnp.linalg.norm(gradient),
         steps=steps,
         status=status,
         direction=direction,
     )
+
+
+def _penalty(rough, space, start, solver):
+    """The penalty over z of the ``rough`` terms, None where there is none.
+
+    Raises ``TypeError`` where the solver climbs smooth objectives only, or the other way round.
+    """
+    handles = getattr(solver, "handles_rough", False)
+    if rough.terms and not handles:
+        raise TypeError(
+            f"{type(solver).__name__} climbs smooth objectives, and this one has a prior with kinks (laplace, "
+            "elastic_net, group_laplace): leave the solver out, or use jm.solvers.ProximalNewton() or "
+            "jm.solvers.ProximalGradient()"
+        )
+    total = Penalty.nothing(start.size, start.dtype)
+    point, into = space.point(start), space.places_in_z()
+    for term, factor in zip(rough.terms, rough.factors, strict=True):
+        penalty = term.penalty(space.lift, point, start.size, into)
+        total = total + (penalty if factor is None else factor * penalty)
+    return total if handles else None
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -149,6 +174,11 @@ def _solve_jvp(jacobian, primals, tangents):
     """At the maximum the gradient in z is zero whatever the numbers of the objective: so dz = A^-1 d(gradient), with
     A the curvature. Written in terms of ``_solve`` itself, so that derivatives of any order are right."""
     objective, space, *_ = primals
+    if as_objective(objective).is_rough:
+        raise NotImplementedError(
+            "a fit with a prior that has kinks (laplace, elastic_net, group_laplace) is not differentiable where a "
+            "parameter joins or leaves its kink, so no derivative is given; use a smooth prior such as jm.priors.normal"
+        )
     d_objective, d_space, *_ = tangents
     found = _solve(jacobian, *primals)
     z = found.z

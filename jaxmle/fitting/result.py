@@ -16,6 +16,7 @@ from jaxmle.fitting.climb import Options, ascent, climb
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.choice import METHODS, reason
 from jaxmle.solvers.newton import Newton
+from jaxmle.terms.objective import as_objective
 
 
 class Fit(eqx.Module):
@@ -25,10 +26,10 @@ class Fit(eqx.Module):
     the log-posterior, ``log_likelihood + log_prior``; ``log_jacobian`` is the log-determinant of the constraints,
     part of what was maximised only with ``jacobian=True``. ``newton_decrement`` squared and halved is the
     log-density still to be gained; NaN where no positive definite curvature was met. ``gradient_norm`` is that of the
-    gradient in z; ``steps`` counts evaluations; ``status`` is an integer of :mod:`jaxmle.core.status`; ``direction``
-    is the last step in z, along which a fit that diverges was moving; ``method`` numbers the solver, negative where it
-    was chosen by ``jm.fit``. ``jacobian`` says whether the log-jacobian was
-    part of what was maximised. ``history`` and ``state`` are those of
+    gradient in z; with a prior that has kinks it is the residual of the optimality (KKT) conditions. ``steps`` counts
+    evaluations; ``status`` is an integer of :mod:`jaxmle.core.status`; ``direction`` is the last step in z, along
+    which a fit that diverges was moving; ``method`` numbers the solver, negative where ``jm.fit`` chose it.
+    ``jacobian`` says whether the log-jacobian was part of what was maximised. ``history`` and ``state`` are those of
     :func:`jaxmle.train` and :func:`jaxmle.fit_best`, None elsewhere.
 
     In a batch every array has a leading axis, and so have ``ok`` and ``message``.
@@ -70,7 +71,9 @@ class Fit(eqx.Module):
         >>> jm.Fit.at(problem, {"rate": jm.positive(3.0)}).message
         'evaluated at the values given; nothing was maximised (log-density still to be gained 0.0e+00)'
         """
-        found, space, _ = climb(ascent(objective, start), Options(Newton(), max_steps=1))
+        what = ascent(objective, start)
+        solver = None if as_objective(what.objective).is_rough else Newton()
+        found, space, _ = climb(what, Options(solver, max_steps=1))
         unfinished = codes.is_ok(found.status) | (found.status == codes.OUT_OF_STEPS)
         return cls.of(dataclasses.replace(found, status=jnp.where(unfinished, codes.GIVEN, found.status)), space)
 

@@ -34,7 +34,8 @@ def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed", wei
 
     Where the information is singular or not positive definite the entries that the direction touches are NaN, and
     the table names the direction. A fit that is not ok has no standard errors, but for the parameters that a
-    diverging fit had settled.
+    diverging fit had settled; a fit with a prior that has kinks (laplace, elastic_net, group_laplace) has none, since
+    the curvature does not say how the zeros vary.
 
     Errors: ``ValueError`` for an unknown kind of covariance or of weights, or a fit of another objective.
 
@@ -62,7 +63,12 @@ def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed", wei
             f"be evaluated there ({error}); give both from the same jm.fit"
         ) from error
     facts = _Facts(
-        covariance, has_prior(problem.objective), is_scaled(problem.objective), problem.name, problem.remarks
+        covariance,
+        has_prior(problem.objective),
+        is_scaled(problem.objective),
+        problem.objective.is_rough,
+        problem.name,
+        problem.remarks,
     )
     return rearrange(_put_together, found, fit, facts)
 
@@ -75,6 +81,7 @@ class _Facts:
     covariance: str
     has_prior: bool
     is_scaled: bool
+    is_rough: bool
     name: str
     remarks: Any
 
@@ -121,9 +128,10 @@ def is_scaled(objective: Objective) -> bool:
 
 @functools.partial(jax.jit, static_argnums=5)
 def _infer(objective, space, z, direction, status, jacobian):
-    evaluation = evaluate_in_z(objective, space, z, 2, jacobian)
+    rough = objective.part(smooth=False)
+    evaluation = evaluate_in_z(objective.part(smooth=True), space, z, 2, jacobian)
     covariance = covariance_of(evaluation.curvature)
-    lost = _without_errors(z, direction, status)
+    lost = _without_errors(z, direction, status) | objective.is_rough
     affected = covariance.affected | lost
     cov_z = jnp.where(affected[:, None] | affected[None, :], jnp.nan, covariance.matrix)
     scalars = space.scalars(z)
@@ -139,7 +147,7 @@ def _infer(objective, space, z, direction, status, jacobian):
         "cov": cov,
         "bse_z": jnp.sqrt(jnp.diagonal(cov_z)),
         "llf": llf,
-        "logprior": evaluation.log_prior - (space.log_det(z) if jacobian else 0.0),
+        "logprior": evaluation.log_prior + rough(space.params(z)) - (space.log_det(z) if jacobian else 0.0),
         "aic": jnp.full_like(aic, jnp.nan) if penalised else aic,
         "bic": jnp.full_like(bic, jnp.nan) if penalised else bic,
         "nobs": nobs,

@@ -47,6 +47,7 @@ class Inference(eqx.Module):
     covariance: str = eqx.field(static=True)
     has_prior: bool = eqx.field(static=True)
     is_scaled: bool = eqx.field(static=True)
+    is_rough: bool = eqx.field(static=True)
     jacobian: bool = eqx.field(static=True)
     name: str = eqx.field(static=True)
     remarks: Callable | None = eqx.field(static=True, default=None)

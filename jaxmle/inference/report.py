@@ -130,6 +130,11 @@ def _notes(inference):
             f"The data leave {what} of parameters free, so nothing it touches has a standard error: "
             f"{'; '.join(directions)}. Drop one of the parameters, fix it, or give it a prior."
         )
+    elif inference.is_rough:
+        yield (
+            "A prior with kinks has no standard errors by curvature: which parameters are zero is part of the estimate. "
+            "Criteria and intervals would need resampling, or a fit of the chosen columns to other data."
+        )
     elif not np.isfinite(np.asarray(inference.bse_z)).all():
         names = np.asarray(inference.space.z_labels())[~np.isfinite(np.asarray(inference.bse_z))]
         yield f"No standard error exists for {', '.join(names)}."
@@ -140,7 +145,7 @@ def _notes(inference):
         )
     if inference.jacobian:
         yield "This is the mode on the unconstrained scale (jacobian=True), so AIC and BIC are not defined."
-    if inference.has_prior:
+    if inference.has_prior and not inference.is_rough:
         yield (
             "Standard errors are from the curvature of the log-posterior; the log-likelihood is without the prior, "
             "and AIC and BIC are not defined with one."

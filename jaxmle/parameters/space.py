@@ -85,6 +85,15 @@ class Space(eqx.Module):
         """Whether z is the point itself: no leaf is constrained."""
         return all(isinstance(bijection, Identity) for bijection in self.bijections)
 
+    def places_in_z(self) -> np.ndarray:
+        """For each number of the flat point the number of z that it is, -1 where a constraint lies between them."""
+        places, at = [], 0
+        for bijection, shape, free in zip(self.bijections, self.layout.shapes, self.layout.free_shapes, strict=True):
+            size = math.prod(shape)
+            places.append(np.arange(at, at + size) if isinstance(bijection, Identity) else np.full(size, -1))
+            at += math.prod(free)
+        return np.concatenate(places) if places else np.zeros(0, int)
+
     def flat_point(self, z: Float[Array, " m"]) -> Float[Array, " d"]:
         """The point at ``z``, flattened."""
         return jnp.concatenate([leaf.ravel() for leaf in self.point(z)]) if self.bijections else z

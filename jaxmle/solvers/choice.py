@@ -9,6 +9,8 @@ from jaxmle.solvers.lbfgs import LBFGS
 from jaxmle.solvers.newton import Newton
 from jaxmle.solvers.optax_solver import Optax, is_transformation
 from jaxmle.solvers.optimistix_solver import Optimistix, is_minimiser
+from jaxmle.solvers.proximal_gradient import ProximalGradient
+from jaxmle.solvers.proximal_newton import ProximalNewton
 
 METHODS = (
     "a solver of your own",
@@ -47,7 +49,8 @@ def as_solver(solver: Any) -> Any:
 @functools.lru_cache
 def choose(size: int, rough: bool) -> tuple[Any, int]:
     """The solver for ``size`` free numbers, with a ``rough`` (non-smooth) term or without, and its method."""
-    solver = Newton() if size <= LONGEST else LBFGS()
+    short, long = (ProximalNewton(), ProximalGradient()) if rough else (Newton(), LBFGS())
+    solver = short if size <= LONGEST else long
     return solver, method_of(solver)
 
 
@@ -62,5 +65,5 @@ def method_of(solver: Any) -> int:
     if isinstance(solver, Newton):
         by_curvature = {OPG: 3, EXPECTED: 4}.get(solver.curvature)
         return by_curvature or (2 if isinstance(solver.switch, float) and solver.switch <= 0 else 1)
-    kinds = {LBFGS: 5, Optax: 8, Optimistix: 9}
+    kinds = {LBFGS: 5, ProximalNewton: 6, ProximalGradient: 7, Optax: 8, Optimistix: 9}
     return kinds.get(type(solver), 0)

@@ -8,10 +8,12 @@ from jaxmle.core import status
 from jaxmle.core.evaluation import Evaluation
 
 
-def run(solver, evaluate: Callable[..., Evaluation], z, tolerance, max_steps, size):
+def run(solver, evaluate: Callable[..., Evaluation], z, tolerance, max_steps, size, penalty=None):
     """The last state of ``solver`` on ``evaluate``, started at ``z``, after at most ``max_steps`` evaluations.
 
     ``size`` says how large the numbers in z are, zero where zero is no natural origin (the log of a scale).
+
+    ``penalty`` is what has no derivative, for a solver that ``handles_rough``: it is then told it each time.
 
     ``evaluate(z)`` gives an evaluation of the order that ``solver.order`` asks for. Under vmap a lane that has
     ended keeps its state while the others go on.
@@ -21,6 +23,7 @@ def run(solver, evaluate: Callable[..., Evaluation], z, tolerance, max_steps, si
         return (state.status == status.RUNNING) & (state.steps < max_steps)
 
     def step(state):
-        return solver.update(state, evaluate(state.z))
+        return solver.update(state, evaluate(state.z), *rough)
 
-    return jax.lax.while_loop(running, step, solver.init(z, tolerance, size))
+    rough = () if penalty is None else (penalty,)
+    return jax.lax.while_loop(running, step, solver.init(z, tolerance, size, *rough))

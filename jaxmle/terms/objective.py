@@ -19,6 +19,7 @@ class Term(eqx.Module):
     """
 
     is_likelihood: ClassVar[bool]
+    is_smooth: ClassVar[bool] = True  # False: it has a prox instead of derivatives, and is not added into evaluations
     __array_ufunc__: ClassVar[None] = None  # so that a NumPy array times a term asks the term
 
     @abc.abstractmethod
@@ -83,6 +84,16 @@ class Objective(Term):
             piece = term.evaluate(lift, point, order, curvature)
             total = total + (piece if factor is None else jnp.asarray(factor, piece.value.dtype) * piece)
         return total
+
+    @property
+    def is_rough(self) -> bool:
+        """Whether some term has a prox instead of derivatives."""
+        return not all(term.is_smooth for term in self.terms)
+
+    def part(self, smooth: bool) -> "Objective":
+        """The sum of the terms that are smooth, or of those that are not."""
+        pairs = [pair for pair in zip(self.terms, self.factors, strict=True) if pair[0].is_smooth == smooth]
+        return Objective(tuple(term for term, _ in pairs), tuple(factor for _, factor in pairs))
 
     def joined(self, other: "Objective") -> "Objective":
         """The sum of two objectives."""

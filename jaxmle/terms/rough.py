@@ -45,12 +45,17 @@ class RoughPrior(Term):
         value = jnp.asarray(self.log_density(lift(point)), flatten_point(point)[0].dtype)
         return Evaluation(jnp.zeros_like(value), value, jnp.abs(value))
 
-    def penalty(self, lift: Callable, point: tuple, size: int) -> Penalty:
-        """The penalty in the coordinates of the flat ``point``, which has ``size`` numbers.
+    def penalty(self, lift: Callable, point: tuple, size: int, into: np.ndarray | None = None) -> Penalty:
+        """The penalty in ``size`` coordinates: those of the flat ``point``, or the ones that ``into`` gives for each.
 
-        Raises ``ValueError`` where the prior is not over a plain selection of free parameters.
+        Raises ``ValueError`` where the prior is not over a plain selection of free parameters, or ``into`` is -1 for
+        one of them: its constraint leaves it no coordinate of its own.
         """
         places = coordinates(self.where, lift, point)
+        if into is not None:
+            places = into[places]
+            if (places < 0).any():
+                raise ValueError(_refusal(self.where, "part of what it selects carries a constraint"))
         with jax.ensure_compile_time_eval():
             leaves = _leaves(self.where(lift(point)))
         return self.density.penalty(leaves).placed(places, size)
