@@ -250,6 +250,17 @@ def test_what_is_no_frame_is_refused():
         POISSON.from_formula("y ~ a", pl.DataFrame({"y": [1], "a": [2]}).lazy())
 
 
+def test_polars_designs_and_data_need_no_formula():
+    polars = as_polars(FRAME)
+    design = polars.select(pl.lit(1.0).alias("const"), "income", "ratio")
+    problem = POISSON(design, polars["passed"], polars["cases"], exposure=polars["pupils"])
+    expected = POISSON.from_formula("passed ~ income + ratio", FRAME, weights="cases", exposure="pupils")
+    assert labels(problem) == ["const", "income", "ratio"]
+    np.testing.assert_allclose(coefficients(problem), coefficients(expected), rtol=1e-12)
+    rates = jm.likelihood(lambda p, rows: jm.densities.normal.logpdf(rows["rate"], p["mu"], 1.0), polars.select("rate"))
+    np.testing.assert_allclose(jm.fit(rates, {"mu": 0.0}).params["mu"], FRAME["rate"].mean(), rtol=1e-12)
+
+
 # Missing values.
 
 

@@ -275,8 +275,14 @@ def test_a_like_in_other_containers_is_refused(path):
     with pytest.raises(ValueError, match=r"the names agree, the containers do not"):
         jm.load(path, like=(1.0,))
     jm.save(path, weights_fit(weights_start()))
-    with pytest.raises(ValueError, match=r"not of the structure of like"):
+    with pytest.raises(ValueError, match=r"it has 2 leaves in a Weights, and like has 1"):
         jm.load(path, like={"slope": jnp.zeros(2)})
+
+
+def test_a_damaged_file_is_not_blamed_on_like(path, content):
+    path.write_bytes(changed(content, lambda header, arrays: fields(header).pop("status")))
+    with pytest.raises(ValueError, match=r"damaged or cut short .*the file lacks status"):
+        jm.load(path, like=LOGISTIC.start)
 
 
 def test_a_state_of_a_users_class_needs_a_fit_like_it(path, fit):

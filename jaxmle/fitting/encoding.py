@@ -29,6 +29,10 @@ class UnknownClass(TypeError):
     """A value of a class that a file cannot rebuild; the argument is the name of the class."""
 
 
+class UnlikeSpecimen(ValueError):
+    """A specimen with more or fewer leaves than were kept."""
+
+
 def encode(value, arrays: list[np.ndarray]) -> Any:
     """The node of ``value``; its arrays are appended to ``arrays``. Raises :class:`UnknownClass`."""
     if value is None or type(value) in (bool, int, str):
@@ -76,8 +80,8 @@ def _encode_field(value, arrays):
 def decode(node, arrays: list[np.ndarray], like: Any = NOTHING) -> Any:
     """The value of ``node``. ``like``, a specimen of it, is asked where the class is unknown.
 
-    Raises :class:`UnknownClass` where there is no specimen; ``ValueError``, ``KeyError``, ``TypeError`` or
-    ``IndexError`` for a node that :func:`encode` did not make, or a specimen that does not fit.
+    Raises :class:`UnknownClass` where there is no specimen, :class:`UnlikeSpecimen` where it does not fit;
+    ``ValueError``, ``KeyError``, ``TypeError`` or ``IndexError`` for a node that :func:`encode` did not make.
     """
     if not isinstance(node, dict):
         return node
@@ -118,6 +122,8 @@ def _decode_unknown(node, arrays, like):
     if "leaves" not in node:
         return like
     leaves, treedef = jax.tree_util.tree_flatten(like)
+    if len(leaves) != len(node["leaves"]):
+        raise UnlikeSpecimen(f"it has {len(node['leaves'])} leaves in a {node['unknown']}, and like has {len(leaves)}")
     pairs = zip(node["leaves"], leaves, strict=True)
     return jax.tree_util.tree_unflatten(treedef, [decode(leaf, arrays, specimen) for leaf, specimen in pairs])
 

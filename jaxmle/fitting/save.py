@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxmle.core.files import write_whole
 from jaxmle.core.tree import is_traced
-from jaxmle.fitting.encoding import NOTHING, UnknownClass, decode, encode
+from jaxmle.fitting.encoding import NOTHING, UnknownClass, UnlikeSpecimen, decode, encode
 from jaxmle.fitting.result import Fit
 from jaxmle.parameters.layout import FREE
 from jaxmle.parameters.space import Space
@@ -60,7 +60,7 @@ def load(path: str | os.PathLike, like: Any = None) -> Fit:
 
     Arguments: ``path``, of the file; ``like``, needed only where the parameters (or the state of a training) are in
     NamedTuples, Equinox modules or other classes of yours, which a file cannot rebuild: the start the fit was made
-    from, marks and all, or another fit of the same structure. Its values are not used, its structure is compared.
+    from, marks and all, or another fit of the same structure. Its numbers are not used, its structure is compared.
 
     Errors: ``ValueError`` for a file that is cut short, damaged, of something else or of a later version, for 64-bit
     numbers while JAX has 64 bits turned off, and for a ``like`` that is missing or of another structure; ``OSError``
@@ -74,7 +74,7 @@ def load(path: str | os.PathLike, like: Any = None) -> Fit:
     0.75
     """
     header, arrays = _read(path)
-    specimen = NOTHING if like is None else _specimen(like)
+    specimen: Any = NOTHING if like is None else _specimen(like)
     try:
         fit = decode(header["fit"], arrays, specimen)
     except UnknownClass as unknown:
@@ -82,16 +82,15 @@ def load(path: str | os.PathLike, like: Any = None) -> Fit:
             f"{path} holds a fit with a {unknown}, a class that a file cannot rebuild: give the start that was fitted, "
             "marks and all, jm.load(path, like=start); for the state of a training, a fit that has such a state"
         ) from unknown
+    except UnlikeSpecimen as error:
+        raise _unlike(path, str(error)) from error
     except Exception as error:
-        if like is not None:
-            raise ValueError(
-                f"the fit in {path} is not of the structure of like ({error}); give the start that was fitted, marks "
-                "and all"
-            ) from error
         raise _damaged(path, f"its parts do not belong together: {error}") from error
-    _check(path, fit)
+    if not isinstance(fit, Fit) or not isinstance(fit.space, Space):
+        raise _damaged(path, "it does not hold a fit")
     if like is not None:
-        _compare(path, fit, specimen)
+        _compare(path, fit.space.layout, specimen.space.layout)
+    _check(path, fit)
     return fit
 
 
@@ -146,8 +145,6 @@ def _damaged(path, why) -> ValueError:
 
 def _check(path, fit):
     """Refuse arrays that cannot be those of one fit."""
-    if not isinstance(fit, Fit) or not isinstance(fit.space, Space):
-        raise _damaged(path, "it does not hold a fit")
     batch, space = np.shape(fit.status), fit.space
     leaves = jax.tree_util.tree_leaves(fit.params)
     shapes = {leaf.name: space.layout.shapes[leaf.index] for leaf in space.layout.leaves if leaf.kind == FREE}
@@ -160,7 +157,7 @@ def _check(path, fit):
             raise _damaged(path, f"parameter {name!r} has shape {np.shape(leaves[at[name]])}, not {(*batch, *shape)}")
 
 
-def _specimen(like):
+def _specimen(like) -> Any:
     """Something with the fields of a fit that show its structure."""
     if isinstance(like, Fit):
         return like
@@ -168,20 +165,20 @@ def _specimen(like):
     return types.SimpleNamespace(space=space, params=space.lift(values))
 
 
-def _compare(path, fit, specimen):
-    """Refuse a ``like`` with other parameters, naming the first that differs."""
-    found, wanted = _described(fit.space.layout), _described(specimen.space.layout)
-    for have, want in zip([*found, None], [*wanted, None], strict=False):
+def _compare(path, found, wanted):
+    """Refuse a ``like`` with another layout, naming the first parameter that differs."""
+    pairs = zip([*_described(found), None], [*_described(wanted), None], strict=False)
+    for have, want in pairs:
         if have != want:
-            raise ValueError(
-                f"the fit in {path} is not of the structure of like: it has {have or 'no more parameters'} where like "
-                f"has {want or 'no more'}; give the start that was fitted, marks and all"
-            )
-    if fit.space.layout.treedef != specimen.space.layout.treedef:
-        raise ValueError(
-            f"the fit in {path} is not of the structure of like: the names agree, the containers do not (a list for a "
-            "tuple, say); give the start that was fitted"
-        )
+            raise _unlike(path, f"it has {have or 'no more parameters'} where like has {want or 'no more'}")
+    if found.treedef != wanted.treedef:
+        raise _unlike(path, "the names agree, the containers do not (a list for a tuple, say)")
+
+
+def _unlike(path, why) -> ValueError:
+    return ValueError(
+        f"the fit in {path} is not of the structure of like: {why}; give the start that was fitted, marks and all"
+    )
 
 
 def _described(layout) -> list[str]:
