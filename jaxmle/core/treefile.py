@@ -54,8 +54,8 @@ def write_tree(path: str | os.PathLike, tree: Any, kind: str) -> None:
 def read_tree(path: str | os.PathLike, like: Any, kind: str) -> Any:
     """The tree that :func:`write_tree` wrote to ``path``, in the structure of ``like``.
 
-    Arguments: ``like``, a tree with the same leaves (arrays, ``jax.ShapeDtypeStruct``, numbers); an axis of length -1
-    in it stands for any length. Python numbers come back as such, everything else as JAX arrays.
+    Arguments: ``like``, a tree with the same leaves (arrays, numbers, or ``jax.ShapeDtypeStruct`` but for a key), in
+    which an axis of length -1 stands for any length. Python numbers come back as such, all else as JAX arrays.
 
     Errors: ``FileNotFoundError`` where there is no file; ``ValueError`` where the file is damaged, is of another
     kind, or holds another tree: the first leaf that differs is named.
@@ -88,8 +88,8 @@ def _stored(leaf, name):
 
 
 def _restored(array, dtype, shape, like):
-    if dtype.startswith("key<"):
-        return jax.random.wrap_key_data(jnp.asarray(array), impl=dtype[4:-1])
+    if _is_key(like):
+        return jax.random.wrap_key_data(jnp.asarray(array), impl=jax.random.key_impl(like))
     if array.dtype != jnp.dtype(dtype):
         array = np.frombuffer(array.tobytes(), jnp.dtype(dtype)).reshape(shape)
     return type(like)(array) if isinstance(like, bool | int | float | complex) else jnp.asarray(array)
@@ -107,7 +107,7 @@ def _is_key(leaf) -> bool:
 def _contents(path):
     """The header and the arrays of a file, with one error for all the ways it can be damaged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes())
             if header["version"] != VERSION:
                 raise ValueError(

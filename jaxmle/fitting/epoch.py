@@ -65,7 +65,7 @@ class Task(eqx.Module):
 
 @functools.partial(jax.jit, static_argnames="averaged")
 def begin(space: Space, values, optimiser, state, averaged: bool) -> Carry:
-    """The carry before the first step, from the ``values`` of the free leaves."""
+    """The carry before the first step, from the ``values`` of the free leaves; halted where they are outside."""
     z = space.to_z(values)
     free = free_tree(space, z)
     carry = Carry(
@@ -75,7 +75,7 @@ def begin(space: Space, values, optimiser, state, averaged: bool) -> Carry:
         state=jax.tree.map(jnp.asarray, state),
         log_likelihood=jnp.zeros((), z.dtype),
         taken=jnp.zeros((), int),
-        halted=jnp.zeros((), bool),
+        halted=~jnp.all(jnp.isfinite(z)),
     )
     # Not weakly typed, as nothing that comes out of a step is: else the second call of a program would compile again.
     return jax.tree.map(_strongly_typed, carry)
@@ -180,10 +180,10 @@ def _gradient_of_parts(task, free, state, parts):
     def add(sums, part):
         value, gradient, state = sums
         (more, state), slope = jax.value_and_grad(task.rows, has_aux=True)(free, state, part)
-        return (value + more, jax.tree.map(jnp.add, gradient, slope), state), None
+        return value + more, jax.tree.map(jnp.add, gradient, slope), state
 
     nothing = jnp.zeros((), dtype_of(free)), jax.tree.map(jnp.zeros_like, free), state
-    return jax.lax.scan(add, nothing, parts, unroll=not task.looped)[0]
+    return _over_parts(task, add, nothing, parts)
 
 
 def _sum_of_parts(task, free, state, parts):
@@ -192,9 +192,18 @@ def _sum_of_parts(task, free, state, parts):
     def add(sums, part):
         value, state = sums
         more, state = task.rows(free, state, part)
-        return (value + more, state), None
+        return value + more, state
 
-    return jax.lax.scan(add, (jnp.zeros((), dtype_of(free)), state), parts, unroll=not task.looped)[0]
+    return _over_parts(task, add, (jnp.zeros((), dtype_of(free)), state), parts)
+
+
+def _over_parts(task, add, sums, parts):
+    """``add`` applied to one part after the other; without a trace of a loop where the task shuns them."""
+    if task.looped:
+        return jax.lax.scan(lambda sums, part: (add(sums, part), None), sums, parts)[0]
+    for i in range(task.accumulate):
+        sums = add(sums, jax.tree.map(lambda part, i=i: part[i], parts))
+    return sums
 
 
 def _with_gradient(function, free):

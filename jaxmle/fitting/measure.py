@@ -37,6 +37,13 @@ def measure_whole(cut: Cut, space: Space, free, order: int) -> Evaluation:
     return _whole(cut, space, free, order)
 
 
+@jax.jit
+def ending(space: Space, free, evaluation: Evaluation):
+    """What else a fit says: the point and z of ``free``, the log-jacobian and the norm of the gradient."""
+    z = flat(free)
+    return space.point(z), z, space.log_det(z), jnp.linalg.norm(evaluation.gradient)
+
+
 def _rows(cut, space, free, state, first, real, size, order):
     rows, zero = first + jnp.arange(size), jnp.zeros((), dtype_of(free))
 
@@ -55,12 +62,12 @@ def _evaluation(function, free, order):
     """The evaluation of a function of ``free`` that gives a log-likelihood and a log-prior."""
 
     def total(free):
-        pair = function(free)
-        return sum(pair), pair
+        likelihood, prior = function(free)
+        return likelihood + prior, (likelihood, prior)
 
     if order == 0:
-        (value, pair), gradient = total(free), None
+        (value, (likelihood, prior)), gradient = total(free), None
     else:
-        (value, pair), gradient = jax.value_and_grad(total, has_aux=True)(free)
+        (value, (likelihood, prior)), gradient = jax.value_and_grad(total, has_aux=True)(free)
         gradient = flat(gradient)
-    return Evaluation(*pair, jnp.abs(value), gradient)
+    return Evaluation(likelihood, prior, jnp.abs(value), gradient)

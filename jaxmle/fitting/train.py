@@ -17,8 +17,9 @@ from jaxtyping import PRNGKeyArray
 from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.checkpoint import Checkpoint, Run
-from jaxmle.fitting.epoch import Carry, Task, begin, flat, is_slow_in_loops
+from jaxmle.fitting.epoch import Carry, Task, begin, is_slow_in_loops
 from jaxmle.fitting.explain import explain_failure
+from jaxmle.fitting.measure import ending
 from jaxmle.fitting.minibatch import Cut, at_rows, settled
 from jaxmle.fitting.options import Options, as_key, as_optimiser
 from jaxmle.fitting.result import Fit
@@ -148,7 +149,7 @@ def train(
     if is_slow_in_loops(training.task, carry, training.key):
         training = dataclasses.replace(training, task=dataclasses.replace(training.task, looped=False))
     run = Run.new(carry, held_out is not None)
-    if resume:
+    if resume and training.checkpoint is not None:
         run = training.checkpoint.read(run)
     with _bar(training, run, progress) as bar:
         run = dataclasses.replace(training, bar=bar).finish(run)
@@ -200,7 +201,7 @@ def _held_out(term) -> Term:
 
 def _check_values(objective: Term, space: Space, values, carry: Carry) -> None:
     """Raise where the start or the weights cannot be, or a function is not row-wise (tried on a few rows)."""
-    if not np.isfinite(np.asarray(flat(carry.free))).all():
+    if carry.halted:
         explain_failure(codes.START_OUTSIDE, objective, space, values)
     params = space.lift(tuple(map(jnp.asarray, values)))
     for term in Cut.of(settled(objective, carry.state)).sampled:
@@ -224,23 +225,24 @@ def _explain_halt(objective: Term, space: Space, values, state, run: Run) -> Non
 def _fit(training: Training, run: Run, space: Space) -> Fit:
     """The fit that a finished run amounts to."""
     free, state = training.estimate(run)
-    found, z = training.measured(free, state), flat(free)
+    found = training.measured(free, state)
+    point, z, log_jacobian, gradient_norm = ending(training.task.space, free, found)
     history = {"log_likelihood": jnp.asarray(run.log_likelihood), "steps": jnp.asarray(run.steps)}
     if training.held_out is not None:
         history["held_out"] = jnp.asarray(run.held_out)
-    bad = run.carry.halted | ~jnp.isfinite(found.value)
+    bad = bool(run.carry.halted) or not np.isfinite(found.value)
     return Fit(
-        params=space.params(z),
+        params=space.lift(point),
         z=z,
         space=space,
         value=found.value,
         log_likelihood=found.log_likelihood,
         log_prior=found.log_prior,
-        log_jacobian=space.log_det(z),
-        newton_decrement=jnp.full((), jnp.nan, z.dtype),
-        gradient_norm=jnp.linalg.norm(found.gradient),
+        log_jacobian=log_jacobian,
+        newton_decrement=jnp.asarray(np.asarray(np.nan, z.dtype)),
+        gradient_norm=gradient_norm,
         steps=run.carry.taken,
-        status=jnp.where(bad, codes.NON_FINITE, codes.COMPLETED),
+        status=jnp.asarray(codes.NON_FINITE if bad else codes.COMPLETED),
         direction=jnp.zeros_like(z),
         history=history,
         state=state,

@@ -37,9 +37,8 @@ class Training:
             self._save(run)
         while not self._is_over(run):
             run = self._close(self._epoch(run))
-            if self._is_due(run):
+            if self._is_due(run) or self._is_over(run):
                 self._save(run)
-        self._save(run)
         return run
 
     def estimate(self, run: Run) -> tuple[Any, Any]:
@@ -123,27 +122,24 @@ class Training:
         return min([end, *(taken + each - taken % each for each in every)])
 
     def _close(self, run: Run) -> Run:
-        """The run after an epoch: its line in the history, and whether it is the best."""
-        carry, dtype = run.carry, run.log_likelihood.dtype
-        halted = bool(carry.halted)
-        log_likelihood = np.nan if halted else np.asarray(carry.log_likelihood) / np.asarray(self.task.steps, dtype)
-        best, held_out = run.best, run.held_out
-        if self.held_out is not None:
-            score = np.asarray(np.nan if halted else self._score(carry), dtype)
-            held_out = np.append(held_out, score)
-            best = Best(_current(carry), carry.state, score) if score > np.asarray(best.held_out) else best
-        return Run(
-            carry=carry,
-            best=best,
+        """The run after an epoch, with its line in the history; NaN where the epoch broke off."""
+        dtype = run.log_likelihood.dtype
+        mean = np.asarray(run.carry.log_likelihood) / np.asarray(self.task.steps, dtype)
+        run = dataclasses.replace(
+            run,
             epoch=np.asarray(int(run.epoch) + 1),
-            log_likelihood=np.append(run.log_likelihood, np.asarray(log_likelihood, dtype)),
-            held_out=held_out,
-            steps=np.append(run.steps, np.asarray(carry.taken)),
+            log_likelihood=np.append(run.log_likelihood, np.asarray(np.nan, dtype) if run.carry.halted else mean),
+            steps=np.append(run.steps, np.asarray(run.carry.taken)),
         )
+        return run if self.held_out is None or run.best is None else self._scored(run, self.held_out, run.best)
 
-    def _score(self, carry: Carry):
-        """The log-likelihood of the held-out data at the current estimate."""
-        return self._measured(self.held_out, _current(carry), carry.state, 0).log_likelihood
+    def _scored(self, run: Run, held_out: Cut, best: Best) -> Run:
+        """The run with the log-likelihood of the held-out data, and the best so far."""
+        carry, estimate = run.carry, _current(run.carry)
+        score = np.nan if carry.halted else self._measured(held_out, estimate, carry.state, 0).log_likelihood
+        score = np.asarray(score, run.log_likelihood.dtype)
+        best = Best(estimate, carry.state, score) if score > np.asarray(best.held_out) else best
+        return dataclasses.replace(run, held_out=np.append(run.held_out, score), best=best)
 
     def _is_due(self, run: Run) -> bool:
         every = self.checkpoint and self.checkpoint.every
