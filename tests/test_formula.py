@@ -355,7 +355,7 @@ def test_a_frame_of_gaps_alone_and_a_wrong_choice_are_refused():
 def test_what_a_transform_makes_missing_is_refused_under_the_number_of_its_row():
     frame = FRAME.assign(income=FRAME["income"].where(FRAME.index != 2))
     frame.loc[6, "ratio"] = -1.0
-    with pytest.raises(ValueError, match=r"column np\.log\(ratio\) is missing or infinite in 1 row: 6 .*although"):
+    with pytest.raises(ValueError, match=r"column np\.log\(ratio\) becomes missing or infinite in 1 row: 6 .*log of"):
         POISSON.from_formula("passed ~ income + np.log(ratio)", frame, missing="drop")
 
 

@@ -46,13 +46,7 @@ def read_formula(formula: str, frame, options: dict[str, Any] | None = None, mis
     used = as_plain(used.iloc[kept].reset_index(drop=True))
     for key, column in named.items():
         options[key] = _numbers(used[column], key)
-    try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            matrices = formulaic.model_matrix(formula, used, na_action="ignore")
-    except Exception as error:
-        raise ValueError(f"the formula {formula!r} cannot be applied to this data frame: {_plain(error)}") from error
-    y, x = _two_sides(formula, matrices)
+    y, x = _two_sides(formula, _matrices(formula, used, formulaic))
     _check_finite(kept, x, y)
     labels = [_tidy(name) for name in x.columns]
     return Read(x.to_numpy(dtype=float), y.to_numpy(dtype=float)[:, 0], labels, options, dropped)
@@ -97,6 +91,16 @@ def _numbers(column, key) -> np.ndarray:
         ) from error
 
 
+def _matrices(formula, used, formulaic):
+    """What formulaic makes of a frame without gaps; infinite values are looked for afterwards."""
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return formulaic.model_matrix(formula, used, na_action="ignore")
+    except Exception as error:
+        raise ValueError(f"the formula {formula!r} cannot be applied to this data frame: {_plain(error)}") from error
+
+
 def _two_sides(formula, matrices) -> tuple[Any, Any]:
     """The response and the design of the matrices that formulaic made."""
     y: Any = getattr(matrices, "lhs", None)
@@ -136,15 +140,15 @@ def _variables(formula, columns, formulaic) -> set[str]:
 
 
 def _check_finite(kept, *matrices):
-    """Refuse what a transform made of values that were there: the log of a negative number, say."""
+    """Refuse what is not finite although no value was missing: the log of a negative number, say."""
     for matrix in matrices:
         values = matrix.to_numpy(dtype=float)
         rows = np.flatnonzero(~np.isfinite(values).all(axis=1))
         if rows.size:
             column = matrix.columns[int(np.flatnonzero(~np.isfinite(values[rows[0]]))[0])]
             raise ValueError(
-                f"column {column} is missing or infinite in {name_rows(kept[rows])}, although the data are not: a log "
-                "of zero, or a spline outside its bounds? Correct these rows, or drop them first"
+                f"column {column} becomes missing or infinite in {name_rows(kept[rows])}: an infinite value, a log of "
+                "zero or less, a spline outside its bounds; correct these rows, or drop them first"
             )
 
 
