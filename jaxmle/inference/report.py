@@ -132,7 +132,7 @@ def _notes(inference):
         )
     elif inference.is_rough:
         yield (
-            "A prior with kinks has no standard errors by curvature: which parameters are zero is part of the estimate. "
+            "A prior with kinks has no standard errors by curvature: which parameters are zero is estimated too. "
             "Criteria and intervals would need resampling, or a fit of the chosen columns to other data."
         )
     elif not np.isfinite(np.asarray(inference.bse_z)).all():

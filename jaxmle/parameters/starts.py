@@ -42,7 +42,7 @@ def random_starts(key: PRNGKeyArray, start: Any, count: int, spread: Any = 1.0) 
     shapes = [np.full(shape, is_free) for is_free, shape in zip(free, space.layout.free_shapes, strict=True)]
     unbounded = np.concatenate([shape.ravel() for shape in shapes])
     scale = jnp.where(unbounded, jnp.maximum(jnp.abs(z), 1.0), 1.0) * jnp.asarray(as_number(spread), z.dtype)
-    scattered = z + scale * jax.random.normal(key, (count - 1, z.size), z.dtype)
+    scattered = z[None] + scale[None] * jax.random.normal(key, (count - 1, z.size), z.dtype)
     return with_values(start, jax.vmap(space.point)(jnp.concatenate([z[None], scattered])))
 
 
