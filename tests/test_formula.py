@@ -295,6 +295,15 @@ def test_dropped_rows_are_those_of_a_frame_without_them(make):
     problem = POISSON.from_formula(FORMULA, make(), missing="drop", **KNOWN)
     expected = POISSON.from_formula(FORMULA, FRAME.drop(index=GAPS), **KNOWN)
     np.testing.assert_array_equal(coefficients(problem), coefficients(expected))
+    assert labels(problem) == labels(expected)
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, as_polars], ids=["pandas", "polars"])
+def test_whole_numbers_and_flags_with_gaps_stay_what_they_are(make):
+    frame = FRAME.astype({"year": object, "urban": object})
+    frame.loc[2, ["year", "urban"]] = None
+    problem = POISSON.from_formula("passed ~ C(year) + urban", make(frame), missing="drop")
+    assert labels(problem) == ["const", "C(year)[T.1997]", "C(year)[T.1998]", "C(year)[T.1999]", "urban"]
 
 
 def test_the_table_reports_dropped_rows_after_what_else_it_remarks():

@@ -29,7 +29,7 @@ def _is_polars(frame) -> bool:
 
 
 def as_pandas(frame, columns: Collection[str]):
-    """The named ``columns`` of a pandas or polars frame, in its order, as a pandas frame with rows counted from zero.
+    """The named ``columns`` of a pandas or polars frame, in its order, as a pandas frame.
 
     Raises ``ValueError`` for a column that is not there, or there twice.
     """
@@ -46,7 +46,7 @@ def as_pandas(frame, columns: Collection[str]):
         raise ValueError(f"two columns are called {twice!r}; rename one of them")
     if _is_polars(frame):
         return pandas.DataFrame({name: _from_polars(frame[name]) for name in used})
-    return frame[used].reset_index(drop=True)
+    return frame[used]
 
 
 def _from_polars(series):
