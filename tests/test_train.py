@@ -250,6 +250,18 @@ def test_other_data_keys_epochs_and_priors_compile_nothing():
     assert (len(epoch.TRACED), compiled_programs()) == before
 
 
+def test_all_epochs_are_one_program_whatever_python_numbers_it_began_with():
+    def counting(params, rows, state, key):
+        return log_likelihood(params, rows), state + jnp.ones((), int)
+
+    before = len(epoch.TRACED)
+    fit = jm.train(
+        jm.likelihood(counting, ROWS), {"beta": BETA}, optax.sgd(0.1), key=KEY, batch_size=5, epochs=3, state=0
+    )
+    assert int(fit.state) == 15
+    assert len(epoch.TRACED) == before + 1
+
+
 def compiled_programs():
     measure = importlib.import_module("jaxmle.fitting.measure")
     return epoch.begin._cache_size(), epoch.advance._cache_size(), measure.measure._cache_size()

@@ -223,11 +223,7 @@ def _averaged(carry, moved, average_from):
         return None
     count = jnp.maximum(carry.taken + 1 - average_from, 1)
     weight = 1 / count.astype(dtype_of(moved))
-
-    def next_mean(mean, new):
-        return jnp.where(count == 1, new, mean + weight * (new - mean))
-
-    return jax.tree.map(next_mean, carry.average, moved)
+    return jax.tree.map(lambda mean, new: mean + weight * (new - mean), carry.average, moved)
 
 
 def whole(cut: Cut, space: Space, free):
