@@ -8,17 +8,20 @@ import jax
 
 from benchmarks.measure import machine, save, show
 
-QUESTIONS = ("startup", "kernels", "fits")
+QUESTIONS = ("startup", "kernels", "fits", "solvers")
+SLOW = ("training",)  # asked by name only: half an hour
 
 
 def main() -> None:
     """Ask each question in turn, one process, float64."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"which questions: {', '.join(QUESTIONS)} (default: all)")
+    parser.add_argument(
+        "names", nargs="*", help=f"which questions: {', '.join(QUESTIONS)} (default: these), {', '.join(SLOW)}"
+    )
     arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(QUESTIONS)
+    unknown = set(arguments.names) - set(QUESTIONS) - set(SLOW)
     if unknown:
-        parser.error(f"no question is called {', '.join(sorted(unknown))}; there are: {', '.join(QUESTIONS)}")
+        parser.error(f"no question is called {', '.join(sorted(unknown))}; there are: {', '.join(QUESTIONS + SLOW)}")
     jax.config.update("jax_enable_x64", True)
     print(f"{machine()}\n")
     everything = []
