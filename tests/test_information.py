@@ -1,0 +1,62 @@
+"""The expected information of a density equals the mean outer product of its score, summed or integrated by scipy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from jaxmle import densities
+
+CONTINUOUS = [
+    ("normal", (0.3, 1.7), stats.norm(0.3, 1.7)),
+    ("laplace", (0.3, 1.7), stats.laplace(0.3, 1.7)),
+    ("student_t", (4.5, 0.3, 1.7), stats.t(4.5, 0.3, 1.7)),
+    ("gamma", (2.5, 1.7), stats.gamma(2.5, scale=1.7)),
+    ("exponential", (1.7,), stats.expon(scale=1.7)),
+]
+DISCRETE = [("bernoulli", (0.4,), 2), ("poisson", (0.7,), 60)]
+
+
+def score(name, y, parameters):
+    module = getattr(densities, name)
+    log_density = getattr(module, "logpdf", None) or module.logpmf
+    return jax.jacfwd(lambda p: log_density(y, *p))(jnp.asarray(parameters))
+
+
+@pytest.mark.parametrize(("name, parameters, frozen"), CONTINUOUS, ids=[row[0] for row in CONTINUOUS])
+def test_continuous(name, parameters, frozen):
+    """By quadrature over probabilities, its ends cut at 1e-9, split at the corner of the Laplace density."""
+    scores = jax.jit(jax.vmap(lambda y: score(name, y, parameters)))
+
+    def outer(u):
+        s = np.asarray(scores(jnp.atleast_1d(frozen.ppf(u))))
+        return (s[:, :, None] * s[:, None, :])[0]
+
+    mean = sum(integrate.quad_vec(outer, *ends, epsrel=1e-9)[0] for ends in ((1e-9, 0.5), (0.5, 1 - 1e-9)))
+    information = getattr(densities, name).information(*parameters)
+    np.testing.assert_allclose(information, mean, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name, parameters, count"), DISCRETE, ids=[row[0] for row in DISCRETE])
+def test_discrete(name, parameters, count):
+    module, ys = getattr(densities, name), jnp.arange(float(count))
+    s = jax.vmap(lambda y: score(name, y, parameters))(ys)
+    mass = jnp.exp(module.logpmf(ys, *parameters))
+    np.testing.assert_allclose(module.information(*parameters), s.T @ (mass[:, None] * s), rtol=1e-12)
+
+
+def test_binomial_in_its_logits():
+    ys = jnp.arange(8.0)
+    slope = jax.vmap(jax.grad(lambda logits, y: densities.binomial.logpmf(y, 7.0, logits)), (None, 0))(0.4, ys)
+    mass = jnp.exp(densities.binomial.logpmf(ys, 7.0, 0.4))
+    information = densities.binomial.information(7.0, 0.4)
+    assert float(information[1, 1]) == pytest.approx(float(jnp.sum(mass * slope**2)), rel=1e-12)
+    assert np.isnan(information[0, 0])
+
+
+def test_categorical():
+    logits = jnp.array([0.2, -1.0, 0.5])
+    s = jax.vmap(lambda y: jax.grad(lambda p: densities.categorical.logpmf(y, p))(logits))(jnp.arange(3))
+    mass = jax.nn.softmax(logits)
+    np.testing.assert_allclose(densities.categorical.information(logits), s.T @ (mass[:, None] * s), atol=1e-15)
