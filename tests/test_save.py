@@ -84,7 +84,15 @@ def filled(fit):
         "method": -3,
         "jacobian": True,
         "history": {"value": jnp.array([1.0, jnp.nan]), "steps": jnp.arange(3, dtype=jnp.int32), "names": ("a", None)},
-        "state": [jax.random.key(3), np.float32(2.5), jnp.array([1.5, -2.0], jnp.bfloat16), float("inf"), True, -0.0],
+        "state": [
+            jax.random.key(3),
+            np.float32(2.5),
+            jnp.array([1.5, -2.0], jnp.bfloat16),
+            float("inf"),
+            True,
+            -0.0,
+            1.0 / 3.0,
+        ],
     }
     return dataclasses.replace(fit, **fields)
 
