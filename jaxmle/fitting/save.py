@@ -48,7 +48,7 @@ def save(path: str | os.PathLike, fit: Fit) -> None:
     arrays: list[np.ndarray] = []
     header = {"format": FORMAT, "version": VERSION, "jaxmle": _own_version(), "fit": encode(fit, arrays)}
     header["dtypes"] = [str(array.dtype) for array in arrays]
-    content = {f"array{i}": _bare(array) for i, array in enumerate(arrays)}
+    content = {f"array{i}": array for i, array in enumerate(arrays)}
     buffer = io.BytesIO()
     text = json.dumps(header, allow_nan=False)
     np.savez(buffer, allow_pickle=False, header=np.frombuffer(text.encode(), np.uint8), **content)
@@ -186,12 +186,8 @@ def _described(layout) -> list[str]:
     return [f"{leaf.name!r} ({leaf.kind}{shape})" for leaf, shape in zip(layout.leaves, shapes, strict=True)]
 
 
-def _bare(array) -> np.ndarray:
-    """``array`` in a dtype that npz has: bfloat16 and its kin go in by their bits."""
-    return array.view(f"u{array.dtype.itemsize}") if array.dtype.kind == "V" else array
-
-
 def _dressed(array, dtype: str) -> np.ndarray:
+    """``array`` in its ``dtype``: npz gives back bfloat16 and its kin as bare bits."""
     return array if str(array.dtype) == dtype else array.view(jax.numpy.dtype(dtype))
 
 
