@@ -147,7 +147,7 @@ def _infer(objective, space, z, direction, status, jacobian):
         "cov": cov,
         "bse_z": jnp.sqrt(jnp.diagonal(cov_z)),
         "llf": llf,
-        "logprior": evaluation.log_prior + rough(space.params(z)) - (space.log_det(z) if jacobian else 0.0),
+        "logprior": evaluation.log_prior + rough.rough_value(space.params(z)) - (space.log_det(z) if jacobian else 0.0),
         "aic": jnp.full_like(aic, jnp.nan) if penalised else aic,
         "bic": jnp.full_like(bic, jnp.nan) if penalised else bic,
         "nobs": nobs,

@@ -95,6 +95,12 @@ class Objective(Term):
         pairs = [pair for pair in zip(self.terms, self.factors, strict=True) if pair[0].is_smooth == smooth]
         return Objective(tuple(term for term, _ in pairs), tuple(factor for _, factor in pairs))
 
+    def rough_value(self, params):
+        """The log-density at ``params`` of the terms that are not smooth; zero where there are none."""
+        pairs: Any = zip(self.terms, self.factors, strict=True)
+        values = [(term.log_density(params), factor) for term, factor in pairs if not term.is_smooth]
+        return sum((value if factor is None else factor * value for value, factor in values), 0.0)
+
     def joined(self, other: "Objective") -> "Objective":
         """The sum of two objectives."""
         return Objective(self.terms + other.terms, self.factors + other.factors)
