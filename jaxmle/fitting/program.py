@@ -40,6 +40,24 @@ class Found(eqx.Module):
     direction: Any
 
 
+class Ended(eqx.Module):
+    """Where a solver ended; its evaluation without curvature."""
+
+    z: Any
+    evaluation: Any
+    steps: Any
+    decrement: Any
+    direction: Any
+    status: Any
+
+    @classmethod
+    def of(cls, state) -> "Ended":
+        """The end that the ``state`` of a state machine stands for."""
+        evaluation = dataclasses.replace(state.evaluation, curvature=None, gauss_newton=None)
+        status = jnp.where(state.status == codes.RUNNING, codes.OUT_OF_STEPS, state.status)
+        return cls(state.best, evaluation, state.steps, state.decrement, state.z - state.best, status)
+
+
 @functools.partial(jax.jit, static_argnames=("limit", "jacobian"))
 def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, jacobian) -> Found:
     """Climb ``objective`` in ``space`` from the free leaves ``values``. See :func:`jaxmle.fitting.fit.fit`."""
@@ -47,18 +65,12 @@ def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, j
     TRACED.append(None)
     start = space.to_z(values)
     solver = choose(start.size, as_objective(objective).is_rough)[0] if solver is None else solver
-    tolerance = jnp.asarray(tolerance, start.dtype)
-    tolerance = jnp.where(
-        tolerance == TOLERANCE_OF_DTYPE, max(float(jnp.finfo(start.dtype).eps) ** 2, FINEST), tolerance
+    tolerance = tolerance_in(start.dtype, tolerance)
+    solved = solve(jacobian, objective, space, start, solver, tolerance, max_steps)
+    status = verdict(objective, space, start, solved, limit)
+    return dataclasses.replace(
+        solved, point=space.point(solved.z), value=solved.log_likelihood + solved.log_prior, status=status
     )
-    solved = _solve(jacobian, objective, space, start, solver, tolerance, max_steps)
-    point = space.point(solved.z)
-    status = _verdict(objective, space, start, solved)
-    if limit is not None:
-        objection = limit(as_objective(objective), space.lift(point))
-        objects = (status < codes.NON_FINITE_AT_START) & (objection != codes.CONVERGED)
-        status = jnp.where(objects, objection, status)
-    return dataclasses.replace(solved, point=point, value=solved.log_likelihood + solved.log_prior, status=status)
 
 
 @functools.partial(jax.jit, static_argnames=("limit", "jacobian"))
@@ -73,8 +85,17 @@ def maximise_from_each(objective, space, starts, solver, tolerance, max_steps, *
 
 def forget() -> None:
     """Drop every compiled program, so that the next call of each is traced and checked again."""
-    for program in (maximise, maximise_from_each):
+    for program in PROGRAMS:
         program.clear_cache()  # pyright: ignore[reportFunctionMemberAccess, reportAttributeAccessIssue]
+
+
+PROGRAMS = [maximise, maximise_from_each]
+
+
+def tolerance_in(dtype, tolerance):
+    """``tolerance`` as a number of ``dtype``, the default of that type where none was asked for."""
+    tolerance = jnp.asarray(tolerance, dtype)
+    return jnp.where(tolerance == TOLERANCE_OF_DTYPE, max(float(jnp.finfo(dtype).eps) ** 2, FINEST), tolerance)
 
 
 def evaluate_in_z(
@@ -94,28 +115,48 @@ def evaluate_in_z(
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> Found:
-    smooth, rough = as_objective(objective).part(smooth=True), as_objective(objective).part(smooth=False)
-
-    def evaluate(z, order, curvature=OBSERVED):
-        return evaluate_in_z(smooth, space, z, order, jacobian, curvature)
-
-    penalty = _penalty(rough, space, start, solver)
-    size, kind = space.sizes(start), getattr(solver, "curvature", OBSERVED)
+def solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> Found:
+    """What ``solver`` finds from ``start`` in z, with its derivative; point and value are left out."""
     if hasattr(solver, "search"):
-        with jax.numpy_dtype_promotion("standard"):  # others mix integer types
-            z, status, steps = solver.search(
-                lambda z: _loss(jacobian, objective, space, z), start, tolerance, max_steps
-            )
-        evaluation = evaluate(z, 1)
-        decrement, direction = jnp.full_like(evaluation.value, jnp.nan), jnp.zeros_like(z)
+        ended = _searched(jacobian, objective, space, start, solver, tolerance, max_steps)
     else:
-        state = run(solver, lambda z: evaluate(z, solver.order, kind), start, tolerance, max_steps, size, penalty)
-        z, evaluation, steps, decrement = state.best, state.evaluation, state.steps, state.decrement
-        direction = state.z - state.best
-        status = jnp.where(state.status == codes.RUNNING, codes.OUT_OF_STEPS, state.status)
+        evaluate, size, rough = pieces(jacobian, objective, space, start, solver)
+        state = run(solver, evaluate, start, tolerance, max_steps, size, *rough)
+        ended = Ended.of(state)
+    return concluded(jacobian, objective, space, start, solver, tolerance, ended)
+
+
+def pieces(jacobian, objective, space, start, solver):
+    """What a state machine climbs with: the function it has evaluated, the size of the numbers in z, and a tuple of
+    the penalty where it takes one."""
+    smooth, rough = as_objective(objective).part(smooth=True), as_objective(objective).part(smooth=False)
+    kind = getattr(solver, "curvature", OBSERVED)
+    penalty = _penalty(rough, space, start, solver)
+
+    def evaluate(z):
+        return evaluate_in_z(smooth, space, z, solver.order, jacobian, kind)
+
+    return evaluate, space.sizes(start), () if penalty is None else (penalty,)
+
+
+def _searched(jacobian, objective, space, start, solver, tolerance, max_steps) -> Ended:
+    """Where a solver with a loop of its own ended."""
+    _penalty(as_objective(objective).part(smooth=False), space, start, solver)
+    with jax.numpy_dtype_promotion("standard"):  # others mix integer types
+        z, status, steps = solver.search(lambda z: _loss(jacobian, objective, space, z), start, tolerance, max_steps)
+    evaluation = evaluate_in_z(as_objective(objective), space, z, 1, jacobian)
+    return Ended(z, evaluation, steps, jnp.full_like(evaluation.value, jnp.nan), jnp.zeros_like(z), status)
+
+
+def concluded(jacobian, objective, space, start, solver, tolerance, ended: Ended) -> Found:
+    """What was found where a solver ended, looked at with the curvature where the solver did not."""
+    smooth, rough = as_objective(objective).part(smooth=True), as_objective(objective).part(smooth=False)
+    penalty = _penalty(rough, space, start, solver)
+    z, evaluation, status = ended.z, ended.evaluation, ended.status
+    decrement, direction = ended.decrement, ended.direction
+    kind = getattr(solver, "curvature", OBSERVED)
     if (solver.order < 2 or kind != OBSERVED) and z.size <= LONGEST and penalty is None:
-        certificate = certify(lambda z: evaluate(z, 2), z, size)
+        certificate = certify(lambda z: evaluate_in_z(smooth, space, z, 2, jacobian), z, space.sizes(start))
         status = certified(status, certificate, tolerance)
         decrement, direction = jnp.sqrt(2.0 * certificate.left), certificate.direction
     gradient = evaluation.gradient if penalty is None else penalty.smallest_subgradient(z, evaluation.gradient)
@@ -126,11 +167,11 @@ def _solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> F
         z=z,
         value=None,
         log_likelihood=evaluation.log_likelihood,
-        log_prior=evaluation.log_prior + rough(space.params(z)) - added,
+        log_prior=evaluation.log_prior + rough.rough_value(space.params(z)) - added,
         log_jacobian=log_jacobian,
         newton_decrement=decrement,
         gradient_norm=jnp.linalg.norm(gradient),
-        steps=steps,
+        steps=ended.steps,
         status=status,
         direction=direction,
     )
@@ -169,18 +210,35 @@ def _loss_jvp(jacobian, primals, tangents):
     return -evaluation.value, -jnp.dot(evaluation.gradient, tangents[2])
 
 
-@_solve.defjvp
+@solve.defjvp
 def _solve_jvp(jacobian, primals, tangents):
+    """Written in terms of ``solve`` itself, so that derivatives of any order are right."""
+    found = solve(jacobian, *primals)
+    return found, _tangent(jacobian, found, primals[:2], tangents[:2])
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def differentiable(jacobian, objective, space, found: Found) -> Found:
+    """``found``, whoever found it, with the derivative that a fit has."""
+    return found
+
+
+@differentiable.defjvp
+def _differentiable_jvp(jacobian, primals, tangents):
+    found = differentiable(jacobian, *primals)
+    return found, _tangent(jacobian, found, primals[:2], tangents[:2])
+
+
+def _tangent(jacobian, found, primals, tangents) -> Found:
     """At the maximum the gradient in z is zero whatever the numbers of the objective: so dz = A^-1 d(gradient), with
-    A the curvature. Written in terms of ``_solve`` itself, so that derivatives of any order are right."""
-    objective, space, *_ = primals
+    A the curvature."""
+    objective, space = primals
     if as_objective(objective).is_rough:
         raise NotImplementedError(
             "a fit with a prior that has kinks (laplace, elastic_net, group_laplace) is not differentiable where a "
             "parameter joins or leaves its kink, so no derivative is given; use a smooth prior such as jm.priors.normal"
         )
-    d_objective, d_space, *_ = tangents
-    found = _solve(jacobian, *primals)
+    d_objective, d_space = tangents
     z = found.z
 
     def gradient(objective, space):
@@ -196,12 +254,11 @@ def _solve_jvp(jacobian, primals, tangents):
     dz = jnp.linalg.solve(linalg.unit_diagonal(curvature, scale), d_gradient / scale) / scale
     dz = dz * jnp.where(codes.is_maximum(found.status), 1.0, jnp.nan).astype(dz.dtype)  # NaN in reverse mode too
     _, d_values = jax.jvp(values, (z, objective, space), (dz, d_objective, d_space))
-    tangent = eqx.tree_at(
+    return eqx.tree_at(
         lambda f: (f.z, f.log_likelihood, f.log_prior, f.log_jacobian),
         jax.tree.map(_no_tangent, found),
         (dz, *d_values),
     )
-    return found, tangent
 
 
 def _no_tangent(leaf):
@@ -209,8 +266,9 @@ def _no_tangent(leaf):
     return jnp.zeros_like(leaf) if inexact else np.zeros(leaf.shape, jax.dtypes.float0)
 
 
-def _verdict(objective: Term, space: Space, start, found: Found):
-    """The status of the climb, unless the numbers it began with were already wrong or it ran to a bound."""
+def verdict(objective: Term, space: Space, start, found: Found, limit):
+    """The status of the climb, unless the numbers it began with were already wrong, it ran to a bound, or the model
+    has a ``limit`` that objects."""
     boundary = (found.status == codes.DIVERGING) & _towards_limits(space, found)
     boundary = boundary | (codes.is_ok(found.status) & space.at_limit(found.z))
     status = jnp.where(boundary, codes.BOUNDARY, found.status)
@@ -221,7 +279,11 @@ def _verdict(objective: Term, space: Space, start, found: Found):
         if weights is not None:
             status = jnp.where(jnp.any(weights > 0), status, codes.NO_WEIGHT)
             status = jnp.where(jnp.all((weights >= 0) & jnp.isfinite(weights)), status, codes.NEGATIVE_WEIGHT)
-    return status
+    if limit is None:
+        return status
+    objection = limit(as_objective(objective), space.params(found.z))
+    objects = (status < codes.NON_FINITE_AT_START) & (objection != codes.CONVERGED)
+    return jnp.where(objects, objection, status)
 
 
 def _ran_away(space, start, found):
