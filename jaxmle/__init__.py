@@ -6,7 +6,7 @@ terms add to an objective; :func:`fit` maximises it; :func:`infer` and :func:`su
 """
 
 from jaxmle import densities, models, priors, solvers
-from jaxmle.fitting import Fit, fit, fit_best, load, polish, save, train
+from jaxmle.fitting import Fit, fit, fit_batch, fit_best, load, polish, refit, save, train
 from jaxmle.inference import Inference, infer, summary
 from jaxmle.parameters import (
     correlation_matrix,
@@ -22,7 +22,7 @@ from jaxmle.parameters import (
     unit_vector,
 )
 from jaxmle.priors import penalties
-from jaxmle.terms import Objective, Problem, likelihood, log_prior, regression, shared
+from jaxmle.terms import Objective, Problem, group_by, lane_axes, likelihood, log_prior, regression, shared
 
 __version__ = "0.1.0"
 
@@ -35,11 +35,14 @@ __all__ = [
     "covariance_matrix",
     "densities",
     "fit",
+    "fit_batch",
     "fit_best",
     "fixed",
     "free",
+    "group_by",
     "infer",
     "interval",
+    "lane_axes",
     "likelihood",
     "load",
     "log_prior",
@@ -50,6 +53,7 @@ __all__ = [
     "positive",
     "priors",
     "random_starts",
+    "refit",
     "regression",
     "save",
     "shared",

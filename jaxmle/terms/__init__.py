@@ -2,9 +2,12 @@
 
 A likelihood of rows (:func:`likelihood`), a noise model around a prediction (:func:`regression`), a log-prior
 (:func:`log_prior`): each is a tree of arrays, callable on params, and knows its own local quadratic. Terms over the
-same parameters add to an :class:`Objective`; with a start to climb from, that is a :class:`Problem`.
+same parameters add to an :class:`Objective`; with a start to climb from, that is a :class:`Problem`. Many of them are
+lanes along an axis (:func:`lane_axes`), ragged groups too (:func:`group_by`).
 """
 
+from jaxmle.terms.groups import group_by
+from jaxmle.terms.lanes import lane_axes
 from jaxmle.terms.likelihood import likelihood
 from jaxmle.terms.objective import Objective
 from jaxmle.terms.prior import log_prior
@@ -12,4 +15,4 @@ from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
 from jaxmle.terms.rows import shared
 
-__all__ = ["Objective", "Problem", "likelihood", "log_prior", "regression", "shared"]
+__all__ = ["Objective", "Problem", "group_by", "lane_axes", "likelihood", "log_prior", "regression", "shared"]

@@ -1,0 +1,225 @@
+"""The compiled program behind a batch: a fixed number of slots, and a queue of lanes that wait for one.
+
+Under vmap a loop runs every lane until the slowest has ended. Here a lane that has ended leaves its slot to the next
+one that waits, so that a batch takes as long as its lanes take together, and only the lanes in a slot need be in fast
+memory.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from jaxmle.core import status as codes
+from jaxmle.fitting import program
+from jaxmle.fitting.program import Ended, Found, concluded, differentiable, pieces, tolerance_in, verdict
+from jaxmle.solvers.choice import choose
+from jaxmle.terms.objective import as_objective
+
+CPU_NUMBERS = 2**18
+ACCELERATOR_NUMBERS = 2**26
+_REFILLS = 16  # how often each slot is filled, unless that leaves less than enough of them
+_FEWEST, _ENOUGH, _MOST = 4, 32, 2048
+_MOST_ON_ACCELERATOR = 2**15
+
+
+class Lanes(eqx.Module):
+    """Objectives, spaces and values of free leaves: what differs from lane to lane, with a leading axis, and what is
+    the same for all. Each is None where the other is not."""
+
+    own: Any
+    common: Any
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return jax.tree.leaves(self.own)[0].shape[0]
+
+    def at(self, index) -> Any:
+        """What is their own of the lanes ``index``, a number or an array of them."""
+        return jax.tree.map(lambda leaf: leaf[index], self.own)
+
+    def whole(self, own) -> tuple:
+        """The objective, the space and the values of one lane."""
+        return eqx.combine(own, self.common)
+
+
+def slots_for(lanes: Lanes) -> int:
+    """How many lanes are worked on at once: what fits the backend's fast memory, and on a CPU few enough for the queue
+    to hide the slow ones."""
+    numbers = max(1, sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(lanes.own)))
+    if jax.default_backend() == "cpu":
+        in_cache = max(CPU_NUMBERS // numbers, _FEWEST)
+        return min(in_cache, max(-(-lanes.count // _REFILLS), _ENOUGH), _MOST, lanes.count)
+    return min(max(ACCELERATOR_NUMBERS // numbers, _ENOUGH), _MOST_ON_ACCELERATOR, lanes.count)
+
+
+@functools.partial(jax.jit, static_argnames=("limit", "jacobian", "width"))
+def maximise_lanes(lanes: Lanes, solver, tolerance, max_steps, *, limit, jacobian, width) -> Found:
+    """As :func:`jaxmle.fitting.program.maximise`, of each of ``lanes``, ``width`` of them at once."""
+    program.TRACED.append(None)
+    task = Task.of(jax.lax.stop_gradient(lanes), solver, tolerance, max_steps, limit, jacobian)
+    found = task.found(width)
+    found = jax.vmap(lambda own, found: differentiable(jacobian, *lanes.whole(own)[:2], found))(lanes.own, found)
+    point = jax.vmap(lambda own, z: lanes.whole(own)[1].point(z))(lanes.own, found.z)
+    return dataclasses.replace(found, point=point, value=found.log_likelihood + found.log_prior)
+
+
+program.PROGRAMS.append(maximise_lanes)
+
+
+class Slots(eqx.Module):
+    """What is being worked on: in each slot the numbers of a lane, the state of its climb, and which lane it is (the
+    number of lanes where there is none)."""
+
+    own: Any
+    state: Any
+    lane: Any
+
+
+class Task(eqx.Module):
+    """The lanes and how they are climbed, each method for one lane but for those of the queue."""
+
+    lanes: Lanes
+    solver: Any
+    tolerance: Any
+    max_steps: Any
+    limit: Callable | None = eqx.field(static=True)
+    jacobian: bool = eqx.field(static=True)
+
+    @classmethod
+    def of(cls, lanes, solver, tolerance, max_steps, limit, jacobian) -> "Task":
+        """The task whose solver is chosen and whose tolerance is a number. Raises where shapes cannot be right."""
+
+        def look(own):
+            objective, space, values = lanes.whole(own)
+            objective.check_structure()
+            return space.to_z(values)
+
+        start = jax.eval_shape(look, jax.eval_shape(lambda: lanes.at(0)))
+        objective = lanes.whole(lanes.own)[0]
+        solver = choose(start.size, as_objective(objective).is_rough)[0] if solver is None else solver
+        return cls(lanes, solver, tolerance_in(start.dtype, tolerance), max_steps, limit, jacobian)
+
+    def begin(self, own):
+        """The state that asks for the start."""
+        objective, space, values = self.lanes.whole(own)
+        start = space.to_z(values)
+        _, size, rough = pieces(self.jacobian, objective, space, start, self.solver)
+        return self.solver.init(start, self.tolerance, size, *rough)
+
+    def step(self, own, state):
+        """The state after one more evaluation."""
+        objective, space, values = self.lanes.whole(own)
+        evaluate, _, rough = pieces(self.jacobian, objective, space, space.to_z(values), self.solver)
+        return self.solver.update(state, evaluate(state.z), *rough)
+
+    def conclude(self, own, ended: Ended) -> Found:
+        """What was found where a climb ended."""
+        objective, space, values = self.lanes.whole(own)
+        start = space.to_z(values)
+        found = concluded(self.jacobian, objective, space, start, self.solver, self.tolerance, ended)
+        return dataclasses.replace(found, status=verdict(objective, space, start, found, self.limit))
+
+    def alone(self, own) -> Found:
+        """What a solver with a loop of its own finds."""
+        objective, space, values = self.lanes.whole(own)
+        start = space.to_z(values)
+        found = program.solve(self.jacobian, objective, space, start, self.solver, self.tolerance, self.max_steps)
+        return dataclasses.replace(found, status=verdict(objective, space, start, found, self.limit))
+
+    def found(self, width: int) -> Found:
+        """What was found of every lane."""
+        if hasattr(self.solver, "search"):
+            return in_chunks(self.alone, (self.lanes.own,), width)
+        return in_chunks(self.conclude, (self.lanes.own, self.run(width)), width)
+
+    def run(self, width: int) -> Ended:
+        """Where the climb of every lane ended."""
+        count = self.lanes.count
+        own = jax.tree.map(lambda leaf: jnp.zeros((width, *leaf.shape[1:]), leaf.dtype), self.lanes.own)
+        state = _zeros(jax.eval_shape(jax.vmap(self.begin), own))
+        slots = Slots(own, state, jnp.full(width, count))
+        ended = _zeros(jax.eval_shape(jax.vmap(Ended.of), state))
+        ended = jax.tree.map(lambda leaf: jnp.zeros((count, *leaf.shape[1:]), leaf.dtype), ended)
+
+        def waiting(carry):
+            slots, _, waiting = carry
+            return (waiting < count) | jnp.any(slots.lane < count)
+
+        def refill_and_work(carry):
+            slots, ended, next = self.refill(*carry)
+            return self.work(slots, next < count), ended, next
+
+        start = slots, ended, jnp.zeros((), slots.lane.dtype)
+        return jax.lax.while_loop(waiting, refill_and_work, start)[1]
+
+    def running(self, slots: Slots):
+        """Which slots are at work."""
+        state = slots.state
+        return (slots.lane < self.lanes.count) & (state.status == codes.RUNNING) & (state.steps < self.max_steps)
+
+    def work(self, slots: Slots, more) -> Slots:
+        """The slots after as many steps as it takes for some of them to fall idle, or all where no ``more`` wait."""
+        least = jnp.where(more, slots.lane.size - max(1, slots.lane.size // 4), 0)
+
+        def busy(state):
+            return jnp.sum(self.running(Slots(slots.own, state, slots.lane))) > least
+
+        def step(state):
+            running = self.running(Slots(slots.own, state, slots.lane))
+            return _where(running, jax.vmap(self.step)(slots.own, state), state)
+
+        return Slots(slots.own, jax.lax.while_loop(busy, step, slots.state), slots.lane)
+
+    def refill(self, slots: Slots, ended: Ended, next):
+        """The slots with the lanes from ``next`` on in place of those that ended, which are written to ``ended``."""
+        count = self.lanes.count
+        idle = ~self.running(slots)
+        into = jnp.where(idle, slots.lane, count)
+        here = jax.vmap(Ended.of)(slots.state)
+        ended = jax.tree.map(lambda all, leaf: all.at[into].set(leaf, mode="drop"), ended, here)
+        lane = jnp.minimum(next + jnp.cumsum(idle) - 1, count)
+        fresh = idle & (lane < count)
+        own = _where(fresh, self.lanes.at(jnp.minimum(lane, count - 1)), slots.own)
+        state = _where(fresh, jax.vmap(self.begin)(own), slots.state)
+        lane = jnp.where(idle, lane, slots.lane)
+        return Slots(own, state, lane), ended, next + jnp.sum(fresh)
+
+
+def in_chunks(function: Callable, arguments: tuple, width: int):
+    """``function`` of every lane of ``arguments``, ``width`` of them at a time."""
+    count = jax.tree.leaves(arguments)[0].shape[0]
+
+    def chunk(i):
+        first = jnp.minimum(i * width, count - width)
+        return first, jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, width), arguments)
+
+    def add(i, results):
+        first, piece = chunk(i)
+        found = jax.vmap(function)(*piece)
+        return jax.tree.map(
+            lambda all, leaf: jax.lax.dynamic_update_slice_in_dim(all, leaf, first, axis=0), results, found
+        )
+
+    shapes = jax.eval_shape(lambda: jax.vmap(function)(*chunk(0)[1]))
+    results = jax.tree.map(lambda leaf: jnp.zeros((count, *leaf.shape[1:]), leaf.dtype), shapes)
+    return jax.lax.fori_loop(0, -(-count // width), add, results)
+
+
+def _where(condition, new, old):
+    """For each slot the leaves of ``new`` where the ``condition`` holds, else those of ``old``."""
+
+    def choose(new, old):
+        return jnp.where(condition.reshape(condition.shape + (1,) * (new.ndim - 1)), new, old)
+
+    return jax.tree.map(choose, new, old)
+
+
+def _zeros(shapes):
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
