@@ -1,11 +1,13 @@
 """Linear regression with normal noise."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxmle.core import linalg
+from jaxmle.core.evaluation import Evaluation
 from jaxmle.densities import normal as density
 from jaxmle.models.design import as_design, as_rows_of, line
 from jaxmle.models.model import Model
@@ -14,6 +16,7 @@ from jaxmle.parameters import free, positive
 from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
+from jaxmle.terms.rows import sum_over_blocks, weighted
 
 
 def _predict(params, row):
@@ -42,21 +45,27 @@ def linear(x, y, weights=None, *, offset=None, labels: Sequence[str] | None = No
     Source: Gauss (1809), "Theoria motus", sections 175-179; Seber and Lee (2003), section 3.5.
     """
     x, y, labels = as_design(x, y, labels)
-    term = regression(density, _predict, as_rows_of(x, offset), y, weights)
-    beta, sigma = _least_squares(term, x)
+    term: Any = regression(density, _predict, as_rows_of(x, offset), y, weights)
+    term.check_structure()
+    response = term.y.astype(x.dtype)
+    beta, sigma = _least_squares(x, response if offset is None else response - term.x["offset"], term.weights)
     start = {"beta": free(beta, labels), "sigma": positive(sigma)}
     return Problem(as_objective(term), start, "Linear regression", exact_linear_fit, two_conventions(x.shape[1]))
 
 
 @jax.jit
-def _least_squares(term, x):
+def _least_squares(x, y, weights):
     """Least squares by normal equations in unit columns, refined twice; where they are singular zeros and the size of
     the response."""
-    term.check_structure()
-    size, y = x.shape[1], term.y.astype(x.dtype)
+    size = x.shape[1]
 
     def normal_equations(beta, order):
-        evaluation = term.evaluate(lambda point: {"beta": point[0], "sigma": jnp.ones((), y.dtype)}, (beta,), order)
+        def of_block(rows, weights):
+            residual, zero = weighted(rows["y"] - rows["x"] @ beta, weights), jnp.zeros((), x.dtype)
+            gram = rows["x"].T @ weighted(rows["x"], weights) if order == 2 else None
+            return Evaluation(zero, zero, zero, residual @ rows["x"], gram)
+
+        evaluation = sum_over_blocks(of_block, {"x": x, "y": y}, weights, None)
         return evaluation.gradient, evaluation.curvature
 
     zeros = jnp.zeros(size, x.dtype)
@@ -72,5 +81,4 @@ def _least_squares(term, x):
     beta = jax.lax.fori_loop(0, 3, refine, zeros)
     beta = jnp.where((pivot > linalg.null_threshold(size, y.dtype)) & jnp.all(jnp.isfinite(beta)), beta, zeros)
     rounding = jnp.finfo(y.dtype).eps * unit_of(y)
-    mean, _ = term.predictions({"beta": beta, "sigma": jnp.ones((), y.dtype)})
-    return beta, jnp.maximum(root_mean_square(y - mean, term.weights), rounding)
+    return beta, jnp.maximum(root_mean_square(y - x @ beta, weights), rounding)
