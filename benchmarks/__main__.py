@@ -9,7 +9,7 @@ import jax
 from benchmarks.measure import machine, save, show
 
 QUESTIONS = ("startup", "kernels", "fits", "solvers")
-SLOW = ("training",)  # asked by name only: half an hour
+SLOW = ("batches", "training")  # asked by name only: minutes, and gigabytes
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxmle.core.rearrange import ArraySlot
 from jaxmle.core.tree import is_array, is_traced, named_leaves
 from jaxmle.fitting import program
-from jaxmle.fitting.climb import DEFAULT_MAX_STEPS, Options, _check_once, _check_options, _on_device
+from jaxmle.fitting.climb import DEFAULT_MAX_STEPS, Options, check_once, check_options, on_device
 from jaxmle.fitting.explain import explained
 from jaxmle.fitting.queue import Lanes, maximise_lanes, slots_for
 from jaxmle.fitting.result import Fit
@@ -127,7 +127,7 @@ def _stand_in(index, leaf, axis):
 
 def fit_lanes(batch: Batch, options: Options, batch_size: int | None = None, progress: bool = False) -> Fit:
     """The fits of a batch. Errors are those of :func:`fit_batch`."""
-    _check_options(options.tolerance, options.max_steps)
+    check_options(options.tolerance, options.max_steps)
     lanes, solver = batch.lanes, as_solver(options.solver)
     width = slots_for(lanes) if batch_size is None else min(_as_size(batch_size), lanes.count)
     objective, space, values = lanes.whole(lanes.at(0))
@@ -137,8 +137,8 @@ def fit_lanes(batch: Batch, options: Options, batch_size: int | None = None, pro
         return maximise_lanes(
             lanes,
             solver,
-            _on_device(program.TOLERANCE_OF_DTYPE if options.tolerance is None else options.tolerance, float),
-            _on_device(DEFAULT_MAX_STEPS if options.max_steps is None else options.max_steps, int),
+            on_device(program.TOLERANCE_OF_DTYPE if options.tolerance is None else options.tolerance, float),
+            on_device(DEFAULT_MAX_STEPS if options.max_steps is None else options.max_steps, int),
             limit=batch.limit,
             jacobian=bool(options.jacobian),
             width=width,
@@ -147,7 +147,7 @@ def fit_lanes(batch: Batch, options: Options, batch_size: int | None = None, pro
     before = len(program.TRACED)
     try:
         found = _with_a_bar(call, lanes, width) if progress else call(lanes)
-        _check_once(objective, space, values, len(program.TRACED) > before)
+        check_once(objective, space, values, len(program.TRACED) > before)
     except Exception as error:
         raise explained(error, space.lift(values)) from error
     fits = Fit.of(found, batch.spaces(), jacobian=bool(options.jacobian))

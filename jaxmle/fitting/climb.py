@@ -64,7 +64,7 @@ def climb(what: Ascent, options: Options, starts: tuple | None = None) -> tuple[
     """
     objective, limit, space, bare, values = what
     solver, tolerance, max_steps, jacobian = options
-    _check_options(tolerance, max_steps)
+    check_options(tolerance, max_steps)
     solver = as_solver(solver)
     rough = as_objective(objective).is_rough
     method = -choose(space.size, rough)[1] if solver is None else method_of(solver)
@@ -75,12 +75,12 @@ def climb(what: Ascent, options: Options, starts: tuple | None = None) -> tuple[
             bare,
             values if starts is None else starts,
             solver,
-            _on_device(program.TOLERANCE_OF_DTYPE if tolerance is None else tolerance, float),
-            _on_device(DEFAULT_MAX_STEPS if max_steps is None else max_steps, int),
+            on_device(program.TOLERANCE_OF_DTYPE if tolerance is None else tolerance, float),
+            on_device(DEFAULT_MAX_STEPS if max_steps is None else max_steps, int),
             limit=limit,
             jacobian=bool(jacobian),
         )
-        _check_once(objective, space, values, len(program.TRACED) > before)
+        check_once(objective, space, values, len(program.TRACED) > before)
     except Exception as error:
         raise explained(error, space.lift(values)) from error
     if not isinstance(found.status, Tracer):
@@ -94,7 +94,7 @@ _PENDING: list[None] = []  # grows when a program was first traced inside a trac
 _CHECKED: set = set()
 
 
-def _check_once(objective, space, values, fresh):
+def check_once(objective, space, values, fresh):
     """Try the functions of a freshly compiled objective at the start and off it; a refused one is compiled again."""
     if not fresh and not _PENDING:
         return
@@ -120,7 +120,7 @@ def _tries(space, values):
     return space.point(z), space.point(z + 0.1 * (1.0 + jnp.arange(z.size, dtype=z.dtype) % 7))
 
 
-def _check_options(tolerance, max_steps):
+def check_options(tolerance, max_steps):
     if tolerance is not None and not is_traced(tolerance) and not float(tolerance) > 0:
         raise ValueError(f"tolerance must be positive, in units of log-density; it is {tolerance}")
     if max_steps is not None and not is_traced(max_steps) and not max_steps >= 1:
@@ -132,7 +132,7 @@ def _open(start):
     return space, space.unlabelled(), values
 
 
-def _on_device(number, kind):
+def on_device(number, kind):
     """A number as an array, kept from call to call: handing over a Python number costs a copy each time."""
     return number if isinstance(number, Tracer) else _copied(kind(number), kind, jax.config.read("jax_enable_x64"))
 

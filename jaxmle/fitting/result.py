@@ -87,8 +87,8 @@ class Fit(eqx.Module):
     def message(self):
         """How the fit ended, in a sentence; a list of sentences for a batch."""
         if np.ndim(self.status):
-            lanes = range(np.shape(self.status)[0])
-            return [jax.tree.map(lambda leaf, i=i: leaf[i], self).message for i in lanes]
+            lanes, here = range(np.shape(self.status)[0]), jax.device_get(self)
+            return [jax.tree.map(lambda leaf, i=i: leaf[i] if np.ndim(leaf) else leaf, here).message for i in lanes]
         return self._sentence()
 
     def raise_if_failed(self) -> "Fit":

@@ -34,4 +34,5 @@ TABLE = [
     Row("optax Adam", jm.solvers.Optax(optax.adam, learning_rate=0.1), 1e-10, codes.COMPLETED, repeats=1e-7),
     Row("Optimistix BFGS", optimistix.BFGS(rtol=1e-10, atol=1e-10), 1e-10, repeats=1e-7),
 ]
-SOLVERS = {"BHHH", "FisherScoring", "LBFGS", "Newton", "Optax", "Optimistix", "levenberg_marquardt"}
+WITH_KINKS = {"ProximalGradient", "ProximalNewton"}  # their laws are in test_proximal
+SOLVERS = {"BHHH", "FisherScoring", "LBFGS", "Newton", "Optax", "Optimistix", "levenberg_marquardt"} | WITH_KINKS
