@@ -15,9 +15,7 @@ SLOW = ("batches", "training")  # asked by name only: minutes, and gigabytes
 def main() -> None:
     """Ask each question in turn, one process, float64."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", help="which questions; by default all but the slow ones"
-    )
+    parser.add_argument("names", nargs="*", help="which questions; by default all but the slow ones")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(QUESTIONS) - set(SLOW)
     if unknown:

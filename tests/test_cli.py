@@ -374,7 +374,8 @@ def test_models_are_listed_one_to_a_line_with_their_parameters(capsys):
         "poisson_regression (or poisson)",
         "softmax",
     ]
-    assert lines[0] == ("linear: Linear regression: y_i ~ Normal(x_i . beta + offset_i, sigma). Parameters: beta, sigma.")
+    linear = "linear: Linear regression: y_i ~ Normal(x_i . beta + offset_i, sigma). Parameters: beta, sigma."
+    assert lines[0] == linear
     assert lines[3].endswith("Categorical(logits = (0, x_i . beta)). Parameters: beta.")
 
 
