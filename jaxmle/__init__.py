@@ -7,7 +7,7 @@ terms add to an objective; :func:`fit` maximises it; :func:`infer` and :func:`su
 
 from jaxmle import densities, models, priors, solvers
 from jaxmle.fitting import Fit, fit, fit_batch, fit_best, load, polish, refit, save, train
-from jaxmle.inference import Inference, infer, summary
+from jaxmle.inference import Inference, infer, scores, summary
 from jaxmle.parameters import (
     correlation_matrix,
     covariance_matrix,
@@ -56,6 +56,7 @@ __all__ = [
     "refit",
     "regression",
     "save",
+    "scores",
     "shared",
     "simplex",
     "solvers",

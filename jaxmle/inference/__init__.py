@@ -6,5 +6,6 @@ and intervals; :func:`summary` prints them. Where something does not exist it is
 
 from jaxmle.inference.infer import infer, summary
 from jaxmle.inference.inference import Inference
+from jaxmle.inference.scores import scores
 
-__all__ = ["Inference", "infer", "summary"]
+__all__ = ["Inference", "infer", "scores", "summary"]

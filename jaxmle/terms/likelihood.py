@@ -48,6 +48,10 @@ class RowLikelihood(Term):
         of_block = by_scores if curvature == OPG and order == 2 else evaluate_block
         return row_tools.sum_over_blocks(of_block, self.data, self.weights, self.block)
 
+    def scores(self, lift, point):
+        flat, cut = flatten_point(point)
+        return jax.jacfwd(lambda flat: self.contributions(lift(cut(flat))))(flat)
+
     def contributions(self, params):
         """The log-likelihood of each row, unweighted, at ``params``."""
         return self._contributions(params, row_tools.open_shared(self.data))
@@ -102,6 +106,12 @@ class WholeLikelihood(Term):
         value, gradient, hessian = derivatives(lambda flat: self._total(lift(cut(flat))), flat, order)
         observed = None if hessian is None else -hessian
         return Evaluation(value, jnp.zeros_like(value), jnp.abs(value), gradient, observed)
+
+    def scores(self, lift, point):
+        flat, cut = flatten_point(point)
+        if jnp.ndim(jax.eval_shape(lambda flat: self.contributions(lift(cut(flat))), flat)) == 0:
+            return None
+        return jax.jacfwd(lambda flat: self._steps(lift(cut(flat))))(flat)
 
     def contributions(self, params):
         """The log-likelihood as the function gives it: a scalar, or its per-step contributions."""

@@ -30,6 +30,11 @@ class Term(eqx.Module):
         """
 
     @abc.abstractmethod
+    def scores(self, lift: Callable, point: tuple) -> Any:
+        """The gradient of each row's log-likelihood, unweighted, in the flattened ``point``, (n, d); None where there
+        are no rows: a prior, or a likelihood that gives one number for all its data."""
+
+    @abc.abstractmethod
     def nobs(self) -> Any:
         """How many observations it speaks for: the sum of the case weights; zero for a prior."""
 
@@ -84,6 +89,14 @@ class Objective(Term):
             piece = term.evaluate(lift, point, order, curvature)
             total = total + (piece if factor is None else jnp.asarray(factor, piece.value.dtype) * piece)
         return total
+
+    def scores(self, lift, point):
+        pieces = []
+        for term, factor in zip(self.terms, self.factors, strict=True):
+            piece = term.scores(lift, point)
+            if piece is not None:
+                pieces.append(piece if factor is None else jnp.asarray(factor, piece.dtype) * piece)
+        return jnp.concatenate(pieces) if pieces else None
 
     @property
     def is_rough(self) -> bool:

@@ -87,6 +87,14 @@ class Predictor:
             self._curved(rows, slopes) if self.bent and observed else None,
         )
 
+    def row_gradients(self, rows, slopes):
+        """The gradient of each row in the flat point, (n, d), from its ``slopes`` (n, k) in the moving parts of eta."""
+        gradients = jnp.zeros((slopes.shape[0], self.size), slopes.dtype)
+        for part, jacobian, at in self._with_offsets([self.jacobian(j, rows) for j in self.moving]):
+            here = jnp.einsum("nk,nkd->nd", slopes[:, at : at + part.size], jacobian)
+            gradients = gradients.at[:, part.coordinates].add(here)
+        return gradients
+
     @property
     def moving(self) -> list[int]:
         """Which parts of eta depend on the point; the others are data, and nobody needs their derivatives."""

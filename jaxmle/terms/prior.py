@@ -32,6 +32,9 @@ class LogPrior(Term):
         observed = None if hessian is None else -hessian
         return Evaluation(jnp.zeros_like(value), value, jnp.abs(value), gradient, observed)
 
+    def scores(self, lift, point):
+        return None
+
     def nobs(self):
         return jnp.zeros(())
 

@@ -66,6 +66,13 @@ class Regression(Term):
 
         return row_tools.sum_over_blocks(evaluate_block, {"x": self.x, "y": self.y}, self.weights, self.block)
 
+    def scores(self, lift, point):
+        predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
+        rows = row_tools.open_shared(self.x)
+        eta = predictor(rows)
+        _, slopes, _ = noise_derivatives(self.log_density, eta, predictor.moving, row_tools.open_shared(self.y), 1)
+        return predictor.row_gradients(rows, slopes)
+
     def _information(self, eta, moving):
         """The expected information in the moving parts of eta, row by row, (n, k, k)."""
         information = getattr(self.density, "information", None)

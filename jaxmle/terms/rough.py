@@ -60,6 +60,9 @@ class RoughPrior(Term):
             leaves = _leaves(self.where(lift(point)))
         return self.density.penalty(leaves).placed(places, size)
 
+    def scores(self, lift, point):
+        return None
+
     def nobs(self):
         return jnp.zeros(())
 
