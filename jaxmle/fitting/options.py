@@ -1,14 +1,17 @@
 """The options of a training run, checked at the door."""
 
 import dataclasses
+import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
+from jaxmle.fitting.checkpoint import Checkpoint
 from jaxmle.fitting.minibatch import Cut
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem
@@ -74,6 +77,23 @@ class Options:
                 f"accumulate={self.accumulate} batches of {size} rows are more than the {rows} rows there are"
             )
         return size
+
+    def held_out_term(self) -> Term | None:
+        """The term on data kept apart, if any. Raises ``TypeError`` for what is no term."""
+        given = self.held_out.objective if isinstance(self.held_out, Problem) else self.held_out
+        if given is None or isinstance(given, Term):
+            return given
+        raise TypeError(
+            "held_out is a term on data kept apart, such as jm.likelihood(function, data), not a "
+            f"{type(given).__name__}"
+        )
+
+    def kept(self, identity: dict[str, Any]) -> Checkpoint | None:
+        """The file that the run is kept in, if any; ``identity`` is what tells it from other runs."""
+        if self.checkpoint is None:
+            return None
+        arrays = {name: np.asarray(number) for name, number in identity.items()}
+        return Checkpoint(pathlib.Path(self.checkpoint), self.checkpoint_every, arrays)
 
 
 class Made(eqx.Module):

@@ -3,33 +3,28 @@
 import contextlib
 import dataclasses
 import importlib
-import math
 import os
-import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced
-from jaxmle.fitting.checkpoint import Checkpoint, Run
-from jaxmle.fitting.epoch import Carry, Task, begin, is_slow_in_loops
+from jaxmle.fitting.checkpoint import Run
+from jaxmle.fitting.epoch import Carry, begin, is_slow_in_loops
 from jaxmle.fitting.explain import explain_failure
 from jaxmle.fitting.measure import ending
 from jaxmle.fitting.minibatch import Cut, at_rows, settled
 from jaxmle.fitting.options import Options, as_key, as_optimiser
 from jaxmle.fitting.result import Fit
-from jaxmle.fitting.stream import Stream
 from jaxmle.fitting.training import Training
 from jaxmle.parameters.space import Space
 from jaxmle.terms.objective import Term, as_objective
 from jaxmle.terms.problem import Problem, as_problem
 
-_NEVER = np.iinfo(np.int32).max
 _TRIED_ROWS = 64
 
 
@@ -136,67 +131,35 @@ def train(
         resume=resume,
     )
     problem = as_problem(objective, start)
-    if problem.start is None:
-        raise TypeError("there is no start: give a tree of parameters or a module, such as {'beta': jnp.zeros(3)}")
-    if is_traced((problem, key)):
-        raise TypeError("jm.train goes from epoch to epoch on the host, so it cannot run under jax.jit or jax.vmap")
+    _check_call(problem, key)
     space, values = Space.of(problem.start)
     if space.size == 0:
         raise ValueError("every parameter is fixed, so there is nothing to train; call the objective on params instead")
-    training = _training(problem.objective, space.unlabelled(), as_optimiser(optimiser), as_key(key), options)
+    training = Training.of(problem.objective, space.unlabelled(), as_optimiser(optimiser), as_key(key), options)
     carry = begin(training.task.space, values, training.task.optimiser, state, average is not False)
     _check_values(problem.objective, space, values, carry)
-    if is_slow_in_loops(training.task, carry, training.key):
-        training = dataclasses.replace(training, task=dataclasses.replace(training.task, looped=False))
-    run = Run.new(carry, held_out is not None)
-    if resume and training.checkpoint is not None:
-        run = training.checkpoint.read(run)
-    with _bar(training, run, progress) as bar:
-        run = dataclasses.replace(training, bar=bar).finish(run)
+    run = _finished(training, carry, options)
     if run.carry.halted:
         _explain_halt(problem.objective, space, values, state, run)
     return _fit(training, run, space)
 
 
-def _training(objective: Term, space: Space, optimiser, key, options: Options) -> Training:
-    """The run that the options describe."""
-    cut = Cut.of(objective)
-    rows = options.rows(cut)
-    size = options.size(rows)
-    steps = max(1, math.ceil(rows / (size * options.accumulate)))
-    average = 0 if options.average is True else _NEVER if options.average is False else steps * options.average
-    observations = float(objective.nobs()) if options.nobs is None else options.nobs
-    task = Task(
-        cut=cut,
-        space=space,
-        optimiser=optimiser,
-        steps=steps,
-        total=float(max(observations, 1)),
-        average_from=average,
-        size=size,
-        accumulate=options.accumulate,
-    )
-    numbers = {"rows": rows, "batch_size": size, "accumulate": options.accumulate, "average": average}
-    identity = {name: np.asarray(number) for name, number in numbers.items()}
-    identity["key"] = np.asarray(jax.random.key_data(key))
-    path = options.checkpoint
-    return Training(
-        task=task,
-        key=key,
-        epochs=options.epochs,
-        stream=None if options.batches is None else Stream(options.batches, cut, task.rows_of_step, rows),
-        held_out=None if options.held_out is None else Cut.of(_held_out(options.held_out)),
-        patience=options.patience,
-        checkpoint=None if path is None else Checkpoint(pathlib.Path(path), options.checkpoint_every, identity),
-    )
+def _check_call(problem: Problem, key) -> None:
+    if problem.start is None:
+        raise TypeError("there is no start: give a tree of parameters or a module, such as {'beta': jnp.zeros(3)}")
+    if is_traced((problem, key)):
+        raise TypeError("jm.train goes from epoch to epoch on the host, so it cannot run under jax.jit or jax.vmap")
 
 
-def _held_out(term) -> Term:
-    if isinstance(term, Term | Problem):
-        return term.objective if isinstance(term, Problem) else term
-    raise TypeError(
-        f"held_out is a term on data kept apart, such as jm.likelihood(function, data), not a {type(term).__name__}"
-    )
+def _finished(training: Training, carry: Carry, options: Options) -> Run:
+    """The run from ``carry``, or from its checkpoint, to its end."""
+    if is_slow_in_loops(training.task, carry, training.key):
+        training = dataclasses.replace(training, task=dataclasses.replace(training.task, looped=False))
+    run = Run.new(carry, training.held_out is not None)
+    if options.resume and training.checkpoint is not None:
+        run = training.checkpoint.read(run)
+    with _bar(training, run, options.progress) as bar:
+        return dataclasses.replace(training, bar=bar).finish(run)
 
 
 def _check_values(objective: Term, space: Space, values, carry: Carry) -> None:

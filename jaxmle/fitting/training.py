@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxmle.core.evaluation import Evaluation
@@ -13,8 +15,12 @@ from jaxmle.fitting.epoch import Carry, Task, advance, advance_on, params_of, sh
 from jaxmle.fitting.explain import explained
 from jaxmle.fitting.measure import measure, measure_rows, measure_whole
 from jaxmle.fitting.minibatch import Cut
+from jaxmle.fitting.options import Options
 from jaxmle.fitting.stream import Stream
+from jaxmle.parameters.space import Space
+from jaxmle.terms.objective import Term
 
+_NEVER = np.iinfo(np.int32).max
 _CALLS_FOR_A_BAR = 20  # an epoch under a progress bar is cut into
 
 
@@ -30,6 +36,37 @@ class Training:
     patience: int | None = None
     checkpoint: Checkpoint | None = None
     bar: Any = None
+
+    @classmethod
+    def of(cls, objective: Term, space: Space, optimiser, key, options: Options) -> "Training":
+        """The training that the options describe. Raises ``ValueError`` where the rows cannot be cut as they say."""
+        cut = Cut.of(objective)
+        rows = options.rows(cut)
+        size = options.size(rows)
+        steps = max(1, math.ceil(rows / (size * options.accumulate)))
+        average = 0 if options.average is True else _NEVER if options.average is False else steps * options.average
+        observations = float(objective.nobs()) if options.nobs is None else options.nobs
+        task = Task(
+            cut=cut,
+            space=space,
+            optimiser=optimiser,
+            steps=steps,
+            total=float(max(observations, 1)),
+            average_from=average,
+            size=size,
+            accumulate=options.accumulate,
+        )
+        identity = {"rows": rows, "batch_size": size, "accumulate": options.accumulate, "average": average}
+        held_out = options.held_out_term()
+        return cls(
+            task=task,
+            key=key,
+            epochs=options.epochs,
+            stream=None if options.batches is None else Stream(options.batches, cut, task.rows_of_step, rows),
+            held_out=None if held_out is None else Cut.of(held_out),
+            patience=options.patience,
+            checkpoint=options.kept({**identity, "key": jax.random.key_data(key)}),
+        )
 
     def finish(self, run: Run) -> Run:
         """Take the steps that are left, and write the last checkpoint."""
