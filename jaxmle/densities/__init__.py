@@ -10,6 +10,7 @@ is elementwise: nothing is summed. Beside the log-density a module has
 
 - `support(y, ...)`, whether the density can produce y, and `SUPPORT`, the same in words, for messages;
 - `sample(key, ..., shape=None)`; a shape of None is that of the parameters;
+- `probability(...)`, of a one, of a success or of each label, where y is one of finitely many;
 - `mean(...)`, `variance(...)`, `logcdf(y, ...)`, `logsf(y, ...)` and `quantile(q, ...)`, where they exist in
   a form whose values and derivatives can be trusted.
 

@@ -75,6 +75,15 @@ def quantile(q: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]:
     return jnp.where((q >= 0) & (q <= 1), jnp.where(q <= sigmoid(-logits), 0.0, 1.0), jnp.nan).astype(q.dtype)
 
 
+def probability(logits: ArrayLike) -> Float[Array, "..."]:
+    """The probability of a 1, `1/(1 + exp(-logits))`.
+
+    >>> float(probability(0.0))
+    0.5
+    """
+    return sigmoid(*common(logits))
+
+
 def mean(logits: ArrayLike) -> Float[Array, "..."]:
     """The mean, `p = 1/(1 + exp(-logits))`.
 

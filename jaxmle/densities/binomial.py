@@ -59,6 +59,15 @@ def logpmf(y: ArrayLike, n: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]
     return inside(ok, y, value)
 
 
+def probability(n: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]:
+    """The probability of a success in one trial, `1/(1 + exp(-logits))`.
+
+    >>> float(probability(4, 0.0))
+    0.5
+    """
+    return sigmoid(spread(None, n, logits)[1])
+
+
 def mean(n: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]:
     """The mean, `n p` with `p = 1/(1 + exp(-logits))`.
 

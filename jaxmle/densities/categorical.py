@@ -56,6 +56,16 @@ def logpmf(y: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]:
     return inside(ok, y, -softplus(jax.nn.logsumexp(others, axis=-1) - own))
 
 
+def probability(logits: ArrayLike) -> Float[Array, "..."]:
+    """The probability of each label, `softmax(logits)`, of shape `(..., K)`.
+
+    >>> probability(jnp.zeros(2)).tolist()
+    [0.5, 0.5]
+    """
+    (logits,) = common(logits)
+    return jax.nn.softmax(logits)
+
+
 def information(logits: ArrayLike) -> Float[Array, "k k"]:
     """The expected information in the K logits of one observation: `diag(p) - p p'`, of lower rank by one.
 
