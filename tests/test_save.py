@@ -475,3 +475,15 @@ def test_a_link_is_written_through_and_a_folder_must_be_there(tmp_path):
     assert target.read_bytes() == b"whole"
     with pytest.raises(FileNotFoundError, match="none"):
         write_whole(tmp_path / "none" / "file", b"whole")
+
+
+def test_a_file_and_then_its_folder_are_brought_to_the_disk(tmp_path, monkeypatch):
+    settled, sync = [], os.fsync
+
+    def record(descriptor):
+        settled.append(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    write_whole(tmp_path / "file", b"whole")
+    assert settled == [os.stat(tmp_path / "file").st_ino, os.stat(tmp_path).st_ino]

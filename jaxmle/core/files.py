@@ -29,3 +29,16 @@ def write_whole(path: str | os.PathLike, content: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+    _settle(os.path.dirname(target))
+
+
+def _settle(folder: str) -> None:
+    """Make a rename in ``folder`` survive a power cut, where the system can (Windows cannot open a folder)."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

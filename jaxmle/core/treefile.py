@@ -1,9 +1,9 @@
 """A tree of arrays in one file: written whole or not at all, read back bit for bit, without pickle."""
 
+import io
 import json
 import os
 import pathlib
-import tempfile
 import zipfile
 from typing import Any
 
@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmle.core.files import write_whole
 from jaxmle.core.tree import is_array, named_leaves
 
 VERSION = 1
@@ -36,19 +37,9 @@ def write_tree(path: str | os.PathLike, tree: Any, kind: str) -> None:
         described.append([name, dtype, list(np.shape(leaf))])
         arrays[f"leaf{i}"] = stored
     header = json.dumps({"kind": kind, "version": VERSION, "leaves": described})
-    path = pathlib.Path(path)
-    # The temporary file lies beside the other: only within one file system does a rename replace it in one stroke.
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, header=np.frombuffer(header.encode(), np.uint8), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    _settle(path.parent)
+    buffer = io.BytesIO()
+    np.savez(buffer, header=np.frombuffer(header.encode(), np.uint8), **arrays)
+    write_whole(path, buffer.getvalue())
 
 
 def read_tree(path: str | os.PathLike, like: Any, kind: str) -> Any:
@@ -148,15 +139,3 @@ def _compare(path, found, wanted):
         raise ValueError(
             f"{path} holds {len(found)} arrays and {len(wanted)} are wanted: it is of another model or optimiser"
         )
-
-
-def _settle(folder):
-    """Make a rename in ``folder`` survive a power cut, where the system can (Windows cannot open a folder)."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
