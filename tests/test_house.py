@@ -110,6 +110,41 @@ def test_public_functions_are_documented_with_example_and_source():
             assert ">>>" in (thing.__doc__ or ""), f"jm.{name} has no example"
 
 
+def definitions(node, owner=None):
+    """Every function and class of a file that is not inside a function, with the class that it belongs to."""
+    for child in node.body:
+        if isinstance(child, ast.FunctionDef | ast.ClassDef):
+            yield child, owner
+        if isinstance(child, ast.ClassDef):
+            yield from definitions(child, child)
+
+
+def inherits_docstring(module, owner, name):
+    """Whether a base of the class says what this method does."""
+    bases = getattr(importlib.import_module(module), owner.name).__mro__[1:]
+    return any(getattr(getattr(base, name, None), "__doc__", None) for base in bases)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_all_that_is_public_has_a_docstring(path):
+    module = ".".join(("jaxmle", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+    for node, owner in definitions(ast.parse(path.read_text())):
+        documented = node.name.startswith("_") or ast.get_docstring(node)
+        documented = documented or (owner is not None and inherits_docstring(module, owner, node.name))
+        assert documented, f"{module}: {owner.name + '.' if owner else ''}{node.name} has no docstring"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_and_functions_are_short(path):
+    """400 lines a file, and 50 a function below its signature and docstring."""
+    text = path.read_text()
+    assert len(text.splitlines()) <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            first = node.body[1 if ast.get_docstring(node) and len(node.body) > 1 else 0]
+            assert node.end_lineno - first.lineno < 50, f"{node.name} is too long for a screen"
+
+
 def test_no_root_function_bears_the_name_of_a_room():
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
     functions = {name for name in jaxmle.__all__ if callable(getattr(jaxmle, name))}

@@ -120,7 +120,8 @@ def _tries(space, values):
     return space.point(z), space.point(z + 0.1 * (1.0 + jnp.arange(z.size, dtype=z.dtype) % 7))
 
 
-def check_options(tolerance, max_steps):
+def check_options(tolerance, max_steps) -> None:
+    """Raise ``ValueError`` for a tolerance or a limit of steps that cannot be; tracers are not looked at."""
     if tolerance is not None and not is_traced(tolerance) and not float(tolerance) > 0:
         raise ValueError(f"tolerance must be positive, in units of log-density; it is {tolerance}")
     if max_steps is not None and not is_traced(max_steps) and not max_steps >= 1:

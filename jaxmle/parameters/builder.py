@@ -16,6 +16,7 @@ from jaxmle.parameters.marks import Mark, Tied
 
 
 def is_mark(leaf) -> bool:
+    """Whether a leaf of a start tree carries a constraint, is fixed or is tied."""
     return isinstance(leaf, Mark | Tied)
 
 
@@ -35,6 +36,7 @@ class _Builder:
         self.constants, self.structure = [], []
 
     def add(self, path, leaf):
+        """Take in one leaf. Raises ``TypeError`` or ``ValueError``, with its name, for what is no parameter."""
         name = path_name(path) or "params"
         if isinstance(leaf, Tied):
             self.ties.append((len(self.leaves), leaf.path))
@@ -88,6 +90,7 @@ class _Builder:
         self.labels.append(labels)
 
     def finish(self, treedef):
+        """Bijections, constants, layout, labels and values of the space. Raises ``KeyError`` for a tie to nothing."""
         by_name = {leaf.name: leaf for leaf in self.leaves}
         for position, path in self.ties:
             target, name = by_name.get(path), self.leaves[position].name
