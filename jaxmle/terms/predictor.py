@@ -12,19 +12,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmle.core.affine import Affine, NotAffine, affine_parts
 from jaxmle.core.dependence import dependence
 from jaxmle.core.evaluation import derivatives
 from jaxmle.terms import rows as row_tools
+from jaxmle.terms import slopes as pull
 from jaxmle.terms.objective import flatten_point
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One part of eta: how many numbers it is, the leaves of the point it depends on, and their coordinates."""
+    """One part of eta: how many numbers it is, the leaves of the point it depends on, and their coordinates; where it
+    is affine in them, the coordinates of each number beside its design, (size, q)."""
 
     size: int
     leaves: tuple[int, ...]
     coordinates: np.ndarray
+    affine: np.ndarray | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,17 +56,24 @@ class Predictor:
         def eta(*point_and_row):
             return _flat_parts(function(point_and_row[:count], point_and_row[count]))
 
-        def slopes(*point_and_row):
-            return jax.jacrev(eta, argnums=tuple(range(count)))(*point_and_row)
-
         sizes = [part.size for part in jax.eval_shape(eta, *shapes, row)]
         used = [{i for i in inputs if i < count} for inputs in dependence(eta, *shapes, row)]
-        bent = any(min(inputs, default=count) < count for inputs in dependence(slopes, *shapes, row))
         starts = np.cumsum([0] + [math.prod(shape.shape) for shape in shapes])
         parts = tuple(
-            Part(size, tuple(sorted(leaves)), _join([np.arange(starts[i], starts[i + 1]) for i in sorted(leaves)]))
-            for size, leaves in zip(sizes, used, strict=True)
+            Part(
+                size,
+                tuple(sorted(leaves)),
+                _join([np.arange(starts[i], starts[i + 1]) for i in sorted(leaves)]),
+                _affine_coordinates(function, shapes, row, j) if leaves else None,
+            )
+            for j, (size, leaves) in enumerate(zip(sizes, used, strict=True))
         )
+        curved = [j for j, part in enumerate(parts) if part.leaves and part.affine is None]
+
+        def slopes(*point_and_row):
+            return jax.jacrev(lambda *given: [eta(*given)[j] for j in curved], tuple(range(count)))(*point_and_row)
+
+        bent = bool(curved) and any(min(i, default=count) < count for i in dependence(slopes, *shapes, row))
         return cls(function, point, x, parts, bent)
 
     def __call__(self, rows) -> tuple:
@@ -77,23 +88,16 @@ class Predictor:
         """
         if slopes is None:
             return None, None, None
-        jacobians = [self.jacobian(j, rows) for j in self.moving]
-        gradient = self._gradient(slopes, jacobians)
+        pieces = self.slopes(rows)
+        gradient = pull.gradient(pieces, self.size, slopes)
         if bends is None:
             return gradient, None, None
-        return (
-            gradient,
-            self._gauss_newton(-bends, jacobians),
-            self._curved(rows, slopes) if self.bent and observed else None,
-        )
+        curved = self._curved(rows, slopes) if self.bent and observed else None
+        return gradient, pull.curvature(pieces, self.size, -bends), curved
 
     def row_gradients(self, rows, slopes):
         """The gradient of each row in the flat point, (n, d), from its ``slopes`` (n, k) in the moving parts of eta."""
-        gradients = jnp.zeros((slopes.shape[0], self.size), slopes.dtype)
-        for part, jacobian, at in self._with_offsets([self.jacobian(j, rows) for j in self.moving]):
-            here = jnp.einsum("nk,nkd->nd", slopes[:, at : at + part.size], jacobian)
-            gradients = gradients.at[:, part.coordinates].add(here)
-        return gradients
+        return pull.gradients(self.slopes(rows), self.size, slopes)
 
     @property
     def moving(self) -> list[int]:
@@ -102,7 +106,32 @@ class Predictor:
 
     @property
     def size(self) -> int:
+        """How many numbers the point has."""
         return sum(leaf.size for leaf in self.point)
+
+    def slopes(self, rows) -> list[pull.Slope]:
+        """How the moving numbers of eta change with the point, in each of ``rows``."""
+        pieces, at = [], 0
+        for j in self.moving:
+            part = self.parts[j]
+            numbers = np.arange(at, at + part.size)
+            at += part.size
+            if part.affine is not None:
+                there = np.flatnonzero((part.affine >= 0).any(axis=1))
+                pieces.append(pull.Narrow(self._design(j, rows), numbers[there], part.affine[there]))
+            elif part.size == 1:
+                pieces.append(pull.Narrow(self.jacobian(j, rows)[:, 0, :], numbers, part.coordinates[None]))
+            else:
+                pieces.append(pull.Wide(self.jacobian(j, rows), numbers, part.coordinates))
+        return pieces
+
+    def _design(self, j, rows):
+        """The design of the affine part j, (n, q); None where it is one."""
+
+        def design(row):
+            return _affine(self.function, self.point, row, j).design
+
+        return over_rows(design, self.x)(rows)
 
     def jacobian(self, j, rows):
         """The derivative of part j, (n, k_j, d_j), in the coordinates that it depends on."""
@@ -120,35 +149,6 @@ class Predictor:
 
         return over_rows(jacobian, self.x)(rows)
 
-    def _gradient(self, slopes, jacobians):
-        gradient = jnp.zeros(self.size, slopes.dtype)
-        for part, jacobian, at in self._with_offsets(jacobians):
-            n, k, d = jacobian.shape
-            here = slopes[:, at : at + k].reshape(n * k) @ jacobian.reshape(n * k, d)
-            gradient = gradient + _spread(here, self.size, part.coordinates)
-        return gradient
-
-    def _gauss_newton(self, weights, jacobians):
-        """The sum over rows of J' W J, block by block of the parts of eta."""
-        total = jnp.zeros((self.size, self.size), weights.dtype)
-        for part, jacobian, at in self._with_offsets(jacobians):
-            for other, beside, there in self._with_offsets(jacobians):
-                if there < at:
-                    continue
-                n, k, d = jacobian.shape
-                block = weights[:, at : at + k, there : there + beside.shape[1]]
-                right = block * beside if beside.shape[1] == 1 else block @ beside
-                product = jacobian.reshape(n * k, d).T @ right.reshape(n * k, -1)
-                product = _spread(product, self.size, part.coordinates, other.coordinates)
-                total = total + (product if there == at else product + product.T)
-        return total
-
-    def _with_offsets(self, jacobians):
-        """The moving parts, their Jacobians, and where each begins among the numbers of eta that move."""
-        parts = [self.parts[j] for j in self.moving]
-        starts = np.cumsum([0, *(part.size for part in parts)])[: len(parts)]
-        return list(zip(parts, jacobians, map(int, starts), strict=True))
-
     def _curved(self, rows, slopes):
         """The sum over rows and parts of slope times the second derivative of eta."""
         flat, cut = flatten_point(self.point)
@@ -158,6 +158,26 @@ class Predictor:
             return jnp.sum(slopes * flat_moving(eta, self.moving))
 
         return derivatives(pulled, flat, 2)[2]
+
+
+def _affine(function: Callable, point: tuple, row, j: int) -> Affine:
+    """Part j of eta as an affine function of the point. Raises :class:`NotAffine`."""
+    return affine_parts(lambda point, row: [_flat_parts(function(point, row))[j]], point, row)[0]
+
+
+def _affine_coordinates(function, shapes, row, j):
+    """The coordinates of part j beside its design, (size, q), None where it is not seen to be affine."""
+    seen = []
+
+    def look(row):
+        seen.append(_affine(function, shapes, row, j).coordinates)
+        return 0.0
+
+    try:
+        jax.eval_shape(look, row)
+    except NotAffine:
+        return None
+    return seen[0]
 
 
 def over_rows(function: Callable, x) -> Callable:
@@ -212,13 +232,6 @@ def rounding_of(eta: tuple, moving: list[int], slopes, weights):
     if slopes is None:
         return 0.0
     return jnp.sum(row_tools.weighted(jnp.abs(slopes * flat_moving(eta, moving)), weights))
-
-
-def _spread(block, size: int, *coordinates: np.ndarray):
-    """``block`` in its place in an array of ``size`` along each axis, zeros elsewhere."""
-    if all(np.array_equal(c, np.arange(c[0], c[0] + c.size)) for c in coordinates):
-        return jnp.pad(block, [(int(c[0]), size - int(c[-1]) - 1) for c in coordinates])
-    return jnp.zeros((size,) * len(coordinates), block.dtype).at[np.ix_(*coordinates)].set(block)
 
 
 def _flat_parts(eta: tuple) -> list:

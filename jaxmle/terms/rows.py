@@ -107,13 +107,16 @@ def count_rows(data, what: str = "data") -> int:
 
 
 def block_rows(n: int, data, block: int | None) -> int:
-    """How many of ``n`` rows one block holds: ``block`` if given, else what fits the backend's fast memory."""
+    """How many of ``n`` rows one block holds: at most ``block``, or what fits the backend's fast memory, and rather a
+    divisor of n, so that no row has to be masked."""
     if block is None:
         width = sum(max(1, math.prod(leaf.shape[1:])) for _, leaf in row_leaves(data))
         cpu = jax.default_backend() == "cpu"
         numbers = CPU_BLOCK_NUMBERS if cpu else ACCELERATOR_BLOCK_NUMBERS
         block = max(256, numbers // max(width, 4))
-    return math.ceil(n / math.ceil(n / min(block, n)))
+    fewest = math.ceil(n / min(block, n))
+    even = next((count for count in range(fewest, fewest + fewest // 4 + 1) if n % count == 0), fewest)
+    return math.ceil(n / even)
 
 
 def sum_over_blocks(evaluate: Callable[..., Evaluation], data, weights, block: int | None) -> Evaluation:
