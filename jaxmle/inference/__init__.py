@@ -1,11 +1,42 @@
 """Inference: what a fitted likelihood can honestly say.
 
 Functions of an objective and a fit, indifferent to who found the estimate. :func:`infer` gives standard errors, tests
-and intervals; :func:`summary` prints them. Where something does not exist it is NaN, with its reason.
+and intervals; :func:`summary` prints them. :func:`delta`, :func:`predict` and :func:`margins` carry them to what is
+computed from the parameters; tests and criteria judge hypotheses and models. Where something does not exist it is NaN,
+with its reason.
 """
 
+from jaxmle.inference.compare import Comparison, compare
+from jaxmle.inference.criteria import aicc, effective_parameters, tic
+from jaxmle.inference.delta import Derived, delta
+from jaxmle.inference.hypothesis import Test
 from jaxmle.inference.infer import infer, summary
 from jaxmle.inference.inference import Inference
+from jaxmle.inference.likelihood_ratio import likelihood_ratio_test
+from jaxmle.inference.margins import Margins, margins
+from jaxmle.inference.predict import Prediction, predict
+from jaxmle.inference.score import score_test
 from jaxmle.inference.scores import scores
+from jaxmle.inference.wald import wald_test
 
-__all__ = ["Inference", "infer", "scores", "summary"]
+__all__ = [
+    "Comparison",
+    "Derived",
+    "Inference",
+    "Margins",
+    "Prediction",
+    "Test",
+    "aicc",
+    "compare",
+    "delta",
+    "effective_parameters",
+    "infer",
+    "likelihood_ratio_test",
+    "margins",
+    "predict",
+    "score_test",
+    "scores",
+    "summary",
+    "tic",
+    "wald_test",
+]

@@ -53,8 +53,23 @@ def pvalue(x: float) -> str:
     return "<0.001" if x < 0.001 else f"{x:.3f}"
 
 
+def count(x: float) -> str:
+    """A whole number without decimals; four significant digits, or more, where it is none.
+
+    Args:
+        x: degrees of freedom, or a number of things.
+
+    Returns:
+        The printed number.
+
+    >>> [count(x) for x in (3.0, 28.4, 123456.0, float("nan"))]
+    ['3', '28.4', '123456', 'nan']
+    """
+    return f"{x:.0f}" if math.isfinite(x) and x == round(x) else f"{x:.4g}"
+
+
 FORMATS: Mapping[str, Callable[[float], str]] = MappingProxyType(
-    {"coefficient": coefficient, "statistic": statistic, "pvalue": pvalue}
+    {"coefficient": coefficient, "statistic": statistic, "pvalue": pvalue, "count": count}
 )
 
 

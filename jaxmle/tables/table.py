@@ -54,8 +54,8 @@ class Table:
         rows: the lines, their labels all different; there may be none.
         notes: numbered under the table.
         formats: how the numbers of each column are printed: "coefficient" (four decimals), "statistic"
-            (three), both with significant digits instead where decimals would lose them, or "pvalue" (three
-            decimals, "<0.001" below).
+            (three), both with significant digits instead where decimals would lose them, "pvalue" (three
+            decimals, "<0.001" below), or "count" (none).
 
     Raises:
         ValueError: a row or `formats` does not have one entry per column, a format is unknown, there is no
