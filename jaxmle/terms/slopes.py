@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+_MOST_SLICES = 64
 HIGHEST = jax.lax.Precision.HIGHEST  # the tensor cores of a GPU would keep ten bits of a float32
 
 
@@ -42,7 +43,7 @@ class Narrow:
             return jnp.sum(weights, axis=0)
         k, q = self.coordinates.shape
         first, second = np.triu_indices(k)
-        product = _under(self.design, weights[:, first, second]).reshape(q, first.size, q)
+        product = _under(self.design, _entries(weights, first, second)).reshape(q, first.size, q)
         pair = np.zeros((k, k), int)
         pair[first, second] = pair[second, first] = np.arange(first.size)
         return product[:, pair.ravel(), :].reshape(q, k, k, q).transpose(1, 0, 2, 3).reshape(k * q, k * q)
@@ -130,13 +131,28 @@ def curvature(pieces: list[Slope], size: int, weights):
     total = jnp.zeros((size, size), weights.dtype)
     for i, piece in enumerate(pieces):
         rows = piece.coordinates.ravel()
-        own = piece.curvature(weights[:, piece.numbers[:, None], piece.numbers])
+        own = piece.curvature(_block(weights, piece.numbers, piece.numbers))
         total = total + _spread(own, size, rows, rows)
         for other in pieces[i + 1 :]:
-            mixed = piece.beside(other, weights[:, piece.numbers[:, None], other.numbers])
+            mixed = piece.beside(other, _block(weights, piece.numbers, other.numbers))
             block = _spread(mixed, size, rows, other.coordinates.ravel())
             total = total + block + block.T
     return total
+
+
+def _block(weights, rows: np.ndarray, columns: np.ndarray):
+    """The entries of ``weights`` (n, K, K) in ``rows`` and ``columns``, which are ascending."""
+    if all(c[-1] - c[0] == c.size - 1 for c in (rows, columns)):
+        return weights[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return weights[:, rows[:, None], columns]
+
+
+def _entries(weights, first: np.ndarray, second: np.ndarray):
+    """The entries (first, second) of each row of ``weights``, (n, pairs): by slices where they are few, since these
+    join the arithmetic around them and a gather does not."""
+    if first.size > _MOST_SLICES:
+        return weights[:, first, second]
+    return jnp.stack([weights[:, i, j] for i, j in zip(first, second, strict=True)], axis=1)
 
 
 def _under(design, weights):
