@@ -11,10 +11,9 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxmle.core import status
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG, Evaluation
 from jaxmle.solvers import trust_region
+from jaxmle.solvers.quadratic import Judgement, decrement_of, ended, idle_after, judge, positive
 
-_ACCEPT = 1e-4
 _SHRINK, _GROW = 0.25, 2.0
-_PATIENCE = 8
 
 
 class NewtonState(eqx.Module):
@@ -47,7 +46,7 @@ class NewtonState(eqx.Module):
     @property
     def decrement(self):
         """The Newton decrement at the best point; NaN where the curvature is not positive definite."""
-        return jnp.where(jnp.isfinite(self.left), jnp.sqrt(2.0 * jnp.maximum(self.left, 0.0)), jnp.nan)
+        return decrement_of(self.left)
 
 
 class Newton(eqx.Module):
@@ -108,23 +107,20 @@ class Newton(eqx.Module):
         """The state after hearing what was found at ``state.z``."""
         two_curvatures = evaluation.gauss_newton is not None
         evaluation = dataclasses.replace(evaluation, gauss_newton=evaluation.approximate_curvature)
-        first = state.steps == 0
-        finite = evaluation.is_finite()
-        judged = _judge(state, evaluation, finite, first)
+        judged = _judge(state, evaluation)
         moved = _moved(state, evaluation, judged.accept, self._exact_from(state, judged, two_curvatures))
-        radius = _resize(state, judged, finite)
-        idle = jnp.where(judged.at_rounding & ~judged.halved, state.idle + 1, 0)
-        moved = dataclasses.replace(moved, idle=idle)
-        radius = jnp.where(first, self._first_radius(moved, two_curvatures), radius)
+        moved = dataclasses.replace(moved, idle=idle_after(state, judged))
+        radius = _resize(state, judged)
+        radius = jnp.where(judged.first, self._first_radius(moved, two_curvatures), radius)
         chosen = self._choose_step(moved, radius, two_curvatures)
         final = chosen.exact | (jnp.asarray(self.switch, radius.dtype) <= 0)
-        return _conclude(chosen, judged, finite, first, final)
+        return _conclude(chosen, judged, final)
 
     def _exact_from(self, state, judged, two_curvatures):
         """Whether the exact curvature is used from here: not until close by, and not after a try of it failed."""
         if not two_curvatures:
             return jnp.ones((), bool)
-        far = judged.rejected & (state.predicted > jnp.maximum(self.switch, 1.0))
+        far = ~judged.accept & (state.predicted > jnp.maximum(self.switch, 1.0))
         return (state.exact & ~far) | jnp.isinf(jnp.asarray(self.switch, state.z.dtype))
 
     def _choose_step(self, state, radius, two_curvatures):
@@ -134,7 +130,7 @@ class Newton(eqx.Module):
 
         def step(exact):
             curvature = jnp.where(exact, evaluation.curvature, evaluation.approximate_curvature)
-            return trust_region.best_step(evaluation.gradient, curvature, _positive(state.scale), radius, noise)
+            return trust_region.best_step(evaluation.gradient, curvature, positive(state.scale), radius, noise)
 
         def again(carry):
             found, exact, _ = carry
@@ -206,29 +202,11 @@ def FisherScoring() -> Newton:
     return Newton(curvature=EXPECTED)
 
 
-class _Judgement(eqx.Module):
-    """What became of the step that was tried."""
-
-    accept: Bool[Array, ""]
-    rejected: Bool[Array, ""]
-    at_rounding: Bool[Array, ""]
-    halved: Bool[Array, ""]
-    ratio: Float[Array, ""]
-
-
-def _judge(state, evaluation, finite, first):
-    """Accept a step that gains enough; where values are below their rounding error, one that lowers the gradient."""
-    eps = jnp.finfo(state.z.dtype).eps
-    noise = 32.0 * eps * jnp.maximum(evaluation.magnitude, state.evaluation.magnitude)
+def _judge(state, evaluation) -> Judgement:
     gain = evaluation.value - state.evaluation.value
-    ratio = jnp.where(finite, gain / jnp.where(state.predicted > 0, state.predicted, 1.0), -1.0)
-    at_rounding = ~first & finite & (state.predicted <= noise) & (jnp.abs(gain) <= 2.0 * noise)
-    before = jnp.linalg.norm(state.evaluation.gradient / _positive(state.scale))
-    after = jnp.linalg.norm(evaluation.gradient / _positive(state.scale))
-    better = jnp.where(at_rounding, after < before, ratio > _ACCEPT)
-    accept = finite & (first | better)
-    halved = accept & (after < 0.5 * before)
-    return _Judgement(accept, ~accept, at_rounding, halved, jnp.where(at_rounding, 1.0, ratio))
+    magnitude = jnp.maximum(evaluation.magnitude, state.evaluation.magnitude)
+    slopes = state.evaluation.gradient, evaluation.gradient
+    return judge(state, gain, magnitude, evaluation.is_finite(), slopes)
 
 
 def _moved(state, evaluation, accept, exact):
@@ -250,45 +228,15 @@ def _moved(state, evaluation, accept, exact):
     return dataclasses.replace(kept, exact=exact, steps=state.steps + 1)
 
 
-def _resize(state, judged, finite):
+def _resize(state, judged):
     """The radius after a try (Nocedal and Wright 2006, algorithm 4.1)."""
     length = jnp.minimum(jnp.linalg.norm(state.scale * state.step), state.radius)
-    shrunk = length * jnp.where(finite, _SHRINK, 0.1)
+    shrunk = length * jnp.where(judged.finite, _SHRINK, 0.1)
     grown = jnp.maximum(state.radius, _GROW * length)
     return jnp.where(judged.ratio < 0.25, shrunk, jnp.where(judged.ratio > 0.75, grown, state.radius))
 
 
-def _conclude(state, judged, finite, first, final):
+def _conclude(state, judged, final):
     """The state with its status: still running, or how it ended. ``final``: no other curvature is to come."""
-    eps = jnp.finfo(state.z.dtype).eps
-    left = state.left
-    done = final & (left < state.tolerance)
-    # On a separated direction each whole step has the length of the last and finds 1/e of the curvature.
-    length = jnp.linalg.norm(state.scale * state.last_step)
-    lasting = jnp.linalg.norm(state.scale * state.step) > 0.8 * length
-    fading = state.whole & (state.curvature_ratio < 0.7) & lasting & (length > 0)
-    diverging = fading & (left < jnp.maximum(eps**0.65, state.tolerance)) & final
-    # Tries below rounding that do not even lower the gradient: nothing more can be seen from here.
-    blind = (judged.rejected & state.whole) | (state.idle >= _PATIENCE)
-    stalled_at_rounding = judged.at_rounding & blind & final & jnp.isfinite(left)
     nowhere = jnp.all(state.z == state.best) | (state.radius < jnp.finfo(state.z.dtype).tiny ** 0.5)
-    near = final & (left < jnp.sqrt(eps))
-    saddle = ~jnp.isfinite(left) & (state.predicted < state.tolerance)
-    ended = jnp.select(
-        [first & ~finite, diverging, done, stalled_at_rounding | (nowhere & near), nowhere & ~finite, nowhere],
-        [
-            status.NON_FINITE_AT_START,
-            status.DIVERGING,
-            jnp.where(state.flat, status.FLAT, status.CONVERGED),
-            status.STALLED_AT_ROUNDING,
-            status.NON_FINITE,
-            jnp.where(saddle, status.SADDLE, status.STALLED),
-        ],
-        status.RUNNING,
-    )
-    return dataclasses.replace(state, status=ended)
-
-
-def _positive(scale):
-    """``scale`` with ones where nothing has curved yet."""
-    return jnp.where(scale > 0, scale, 1.0)
+    return dataclasses.replace(state, status=ended(state, judged, state.step, final, True, nowhere))

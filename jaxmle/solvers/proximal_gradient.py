@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxmle.core import status
 from jaxmle.core.evaluation import Evaluation
 from jaxmle.solvers.penalty import Penalty
+from jaxmle.solvers.quadratic import decrement_of
 
 _GROW = 1.1
 _FORGET = 1.05
@@ -56,7 +57,7 @@ class ProximalGradientState(eqx.Module):
     @property
     def decrement(self):
         """The root of twice the gain still to be had; NaN before any curvature was met."""
-        return jnp.where(jnp.isfinite(self.left), jnp.sqrt(2.0 * self.left), jnp.nan)
+        return decrement_of(self.left)
 
 
 class ProximalGradient(eqx.Module):

@@ -11,10 +11,8 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxmle.core import linalg, status
 from jaxmle.core.evaluation import Evaluation
 from jaxmle.solvers.penalty import Penalty
+from jaxmle.solvers.quadratic import Judgement, decrement_of, ended, idle_after, judge, positive
 from jaxmle.solvers.rough_step import Model, best_point
-
-_ACCEPT = 1e-4
-_PATIENCE = 8
 
 
 class ProximalNewtonState(eqx.Module):
@@ -49,7 +47,7 @@ class ProximalNewtonState(eqx.Module):
     def decrement(self):
         """The proximal Newton decrement: half its square is what the model has left to gain; NaN where that is not
         known."""
-        return jnp.where(jnp.isfinite(self.left), jnp.sqrt(2.0 * jnp.maximum(self.left, 0.0)), jnp.nan)
+        return decrement_of(self.left)
 
 
 class ProximalNewton(eqx.Module):
@@ -102,13 +100,14 @@ class ProximalNewton(eqx.Module):
         """The state after hearing what was found at ``state.z``, but for the penalty."""
         two_curvatures = evaluation.gauss_newton is not None
         evaluation = dataclasses.replace(evaluation, gauss_newton=evaluation.approximate_curvature)
-        first = state.steps == 0
-        judged = _judge(state, evaluation, penalty, first)
+        rough = penalty.value(state.z)
+        subgradient = penalty.smallest_subgradient(state.z, evaluation.gradient)
+        judged = _judge(state, evaluation, penalty, rough, subgradient)
         exact = self._exact_from(state, judged) if two_curvatures else jnp.ones((), bool)
-        moved = _moved(state, evaluation, penalty, judged)
-        idle = jnp.where(judged.at_rounding & ~judged.halved, state.idle + 1, 0)
-        moved = dataclasses.replace(moved, idle=idle, exact=exact, damping=_damping(state, judged, first))
-        return _conclude(_choose_point(moved, penalty), judged, penalty, first)
+        moved = _moved(state, evaluation, rough, subgradient, judged.accept)
+        idle, damping = idle_after(state, judged), _damping(state, judged)
+        moved = dataclasses.replace(moved, idle=idle, exact=exact, damping=damping)
+        return _conclude(_choose_point(moved, penalty), judged, penalty)
 
     def _exact_from(self, state, judged):
         """Whether the exact curvature is used from here: not until close by, and not after a try of it failed."""
@@ -117,38 +116,14 @@ class ProximalNewton(eqx.Module):
         return (state.exact | near | jnp.isinf(jnp.asarray(self.switch, state.z.dtype))) & ~far
 
 
-class _Judgement(eqx.Module):
-    """What became of the point that was tried."""
-
-    finite: Bool[Array, ""]
-    accept: Bool[Array, ""]
-    at_rounding: Bool[Array, ""]
-    halved: Bool[Array, ""]
-    ratio: Float[Array, ""]
-    rough: Float[Array, ""]
-    subgradient: Float[Array, " m"]
-
-
-def _judge(state, evaluation, penalty, first):
-    """Accept a point that gains enough; where values are below their rounding error, one that lowers the
-    subgradient."""
-    eps = jnp.finfo(state.z.dtype).eps
-    rough = penalty.value(state.z)
-    finite = evaluation.is_finite() & jnp.isfinite(rough)
-    sizes = jnp.maximum(evaluation.magnitude + rough, state.evaluation.magnitude + state.rough)
-    noise = 32.0 * eps * sizes
+def _judge(state, evaluation, penalty, rough, subgradient) -> Judgement:
     gain = evaluation.value - state.evaluation.value - penalty.difference(state.z, state.best)
-    ratio = jnp.where(finite, gain / jnp.where(state.predicted > 0, state.predicted, 1.0), -1.0)
-    at_rounding = ~first & finite & (state.predicted <= noise) & (jnp.abs(gain) <= 2.0 * noise)
-    subgradient = penalty.smallest_subgradient(state.z, evaluation.gradient)
-    before = jnp.linalg.norm(state.subgradient / _positive(state.scale))
-    after = jnp.linalg.norm(subgradient / _positive(state.scale))
-    accept = finite & (first | jnp.where(at_rounding, after < before, ratio > _ACCEPT))
-    halved = accept & (after < 0.5 * before)
-    return _Judgement(finite, accept, at_rounding, halved, jnp.where(at_rounding, 1.0, ratio), rough, subgradient)
+    magnitude = jnp.maximum(evaluation.magnitude + rough, state.evaluation.magnitude + state.rough)
+    finite = evaluation.is_finite() & jnp.isfinite(rough)
+    return judge(state, gain, magnitude, finite, (state.subgradient, subgradient))
 
 
-def _moved(state, evaluation, penalty, judged):
+def _moved(state, evaluation, rough, subgradient, accept):
     """The state with the tried point as its best, where it was accepted."""
     step = state.z - state.best
     before = jnp.dot(step, state.evaluation.curvature @ step)
@@ -158,30 +133,30 @@ def _moved(state, evaluation, penalty, judged):
         state,
         best=state.z,
         evaluation=evaluation,
-        rough=judged.rough,
-        subgradient=judged.subgradient,
+        rough=rough,
+        subgradient=subgradient,
         scale=jnp.maximum(state.scale, jnp.sqrt(diagonal)),
         last_step=step,
         curvature_ratio=jnp.where(state.whole & (before > 0), after / jnp.where(before > 0, before, 1.0), 1.0),
     )
-    kept = jax.tree.map(lambda a, b: jnp.where(judged.accept, a, b), moved, state)
+    kept = jax.tree.map(lambda a, b: jnp.where(accept, a, b), moved, state)
     return dataclasses.replace(kept, steps=state.steps + 1)
 
 
-def _damping(state, judged, first):
+def _damping(state, judged):
     """The damping after a try: one that shortens a step along the last to about a quarter where that failed."""
     shorter = state.damping + jnp.where(judged.finite, 3.0, 9.0) * state.stiffness
     eased = state.damping * jnp.where(judged.ratio > 0.9, 0.01, 0.1)
     firmer = state.damping + state.stiffness
     damping = jnp.where(judged.ratio > 0.75, eased, jnp.where(judged.ratio < 0.25, firmer, state.damping))
-    return jnp.where(first, 0.0, jnp.where(judged.accept, damping, shorter))
+    return jnp.where(judged.first, 0.0, jnp.where(judged.accept, damping, shorter))
 
 
 def _choose_point(state, penalty):
     """The state that asks for the point where the model is highest."""
     evaluation = state.evaluation
     curvature = jnp.where(state.exact, evaluation.curvature, evaluation.approximate_curvature)
-    scale = _positive(state.scale)
+    scale = positive(state.scale)
     metric = penalty.largest_in_group(_units(curvature, scale))
     noise = jnp.finfo(scale.dtype).eps * jnp.sqrt(1.0 + evaluation.magnitude)
     model = Model(state.best, evaluation.gradient, curvature, penalty, metric)
@@ -206,37 +181,10 @@ def _units(curvature, scale):
     return jnp.where(by_chance, jnp.maximum(diagonal, 1e-6 * scale), units)
 
 
-def _conclude(state, judged, penalty, first):
+def _conclude(state, judged, penalty):
     """The state with its status: still running, or how it ended."""
     eps = jnp.finfo(state.z.dtype).eps
-    left, final = state.left, state.exact
     settled = jnp.all(penalty.face(state.z) == penalty.face(state.best))
-    done = final & (left < state.tolerance) & settled
-    # On a separated direction each whole step has the length of the last and finds 1/e of the curvature.
-    length = jnp.linalg.norm(state.scale * state.last_step)
-    lasting = jnp.linalg.norm(state.scale * (state.z - state.best)) > 0.8 * length
-    fading = state.whole & (state.curvature_ratio < 0.7) & lasting & (length > 0)
-    diverging = fading & (left < jnp.maximum(eps**0.65, state.tolerance)) & final
-    blind = (~judged.accept & state.whole) | (state.idle >= _PATIENCE)
-    stalled_at_rounding = judged.at_rounding & blind & final & jnp.isfinite(left)
-    nowhere = final & (jnp.all(state.z == state.best) | (state.damping > 1.0 / eps**2))
-    near, lost = left < jnp.sqrt(eps), nowhere & ~judged.finite
-    saddle = ~jnp.isfinite(left) & (state.predicted < state.tolerance)
-    ended = jnp.select(
-        [first & ~judged.finite, diverging, done, stalled_at_rounding | (nowhere & near), lost, nowhere],
-        [
-            status.NON_FINITE_AT_START,
-            status.DIVERGING,
-            jnp.where(state.flat, status.FLAT, status.CONVERGED),
-            status.STALLED_AT_ROUNDING,
-            status.NON_FINITE,
-            jnp.where(saddle, status.SADDLE, status.STALLED),
-        ],
-        status.RUNNING,
-    )
-    return dataclasses.replace(state, status=ended)
-
-
-def _positive(scale):
-    """``scale`` with ones where nothing has curved yet."""
-    return jnp.where(scale > 0, scale, 1.0)
+    nowhere = state.exact & (jnp.all(state.z == state.best) | (state.damping > 1.0 / eps**2))
+    step = state.z - state.best
+    return dataclasses.replace(state, status=ended(state, judged, step, state.exact, settled, nowhere))

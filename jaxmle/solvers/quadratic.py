@@ -1,0 +1,89 @@
+"""What climbs on a quadratic model share: how a try is judged, and how it ends. Newton's method, with kinks or not."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from jaxmle.core import status
+
+_ACCEPT = 1e-4
+_PATIENCE = 8
+
+
+class Judgement(eqx.Module):
+    """What became of the point that was tried."""
+
+    first: Bool[Array, ""]
+    finite: Bool[Array, ""]
+    accept: Bool[Array, ""]
+    at_rounding: Bool[Array, ""]
+    halved: Bool[Array, ""]
+    ratio: Float[Array, ""]
+
+
+def judge(state, gain, magnitude, finite, slopes: tuple) -> Judgement:
+    """Accept a point that gains enough; where values are below their rounding error, one that lowers the slope.
+
+    ``gain`` is the rise in value and ``magnitude`` the size of what it is a difference of; ``slopes`` are the
+    (sub)gradients at the best point and at the one tried.
+    """
+    first, eps = state.steps == 0, jnp.finfo(state.z.dtype).eps
+    noise = 32.0 * eps * magnitude
+    ratio = jnp.where(finite, gain / jnp.where(state.predicted > 0, state.predicted, 1.0), -1.0)
+    at_rounding = ~first & finite & (state.predicted <= noise) & (jnp.abs(gain) <= 2.0 * noise)
+    before, after = (jnp.linalg.norm(slope / positive(state.scale)) for slope in slopes)
+    accept = finite & (first | jnp.where(at_rounding, after < before, ratio > _ACCEPT))
+    halved = accept & (after < 0.5 * before)
+    return Judgement(first, finite, accept, at_rounding, halved, jnp.where(at_rounding, 1.0, ratio))
+
+
+def idle_after(state, judged: Judgement):
+    """How many tries in a row were below rounding and did not halve the slope."""
+    return jnp.where(judged.at_rounding & ~judged.halved, state.idle + 1, 0)
+
+
+def ended(state, judged: Judgement, step, final, settled, nowhere):
+    """The status of a climb that is about to take ``step``: still running, or how it ended.
+
+    ``final``: no other curvature is to come; ``settled``: neither is another face of a penalty; ``nowhere``: the step
+    leads to no other point.
+    """
+    eps, left = jnp.finfo(state.z.dtype).eps, state.left
+    done = final & (left < state.tolerance) & settled
+    diverging = final & _is_fading(state, step) & (left < jnp.maximum(eps**0.65, state.tolerance))
+    # Tries below rounding that do not even lower the gradient: nothing more can be seen from here.
+    blind = (~judged.accept & state.whole) | (state.idle >= _PATIENCE)
+    stalled_at_rounding = judged.at_rounding & blind & final & jnp.isfinite(left)
+    near = final & (left < jnp.sqrt(eps))
+    saddle = ~jnp.isfinite(left) & (state.predicted < state.tolerance)
+    lost = nowhere & ~judged.finite
+    return jnp.select(
+        [judged.first & ~judged.finite, diverging, done, stalled_at_rounding | (nowhere & near), lost, nowhere],
+        [
+            status.NON_FINITE_AT_START,
+            status.DIVERGING,
+            jnp.where(state.flat, status.FLAT, status.CONVERGED),
+            status.STALLED_AT_ROUNDING,
+            status.NON_FINITE,
+            jnp.where(saddle, status.SADDLE, status.STALLED),
+        ],
+        status.RUNNING,
+    )
+
+
+def _is_fading(state, step):
+    """Whether whole steps find ever less curvature: on a separated direction each is as long as the last and finds 1/e
+    of it."""
+    length = jnp.linalg.norm(state.scale * state.last_step)
+    lasting = jnp.linalg.norm(state.scale * step) > 0.8 * length
+    return state.whole & (state.curvature_ratio < 0.7) & lasting & (length > 0)
+
+
+def decrement_of(left):
+    """The Newton decrement where ``left`` is to be gained, half its square; NaN where that is not known."""
+    return jnp.where(jnp.isfinite(left), jnp.sqrt(2.0 * jnp.maximum(left, 0.0)), jnp.nan)
+
+
+def positive(scale):
+    """``scale`` with ones where nothing has curved yet."""
+    return jnp.where(scale > 0, scale, 1.0)
