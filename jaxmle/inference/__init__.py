@@ -9,6 +9,7 @@ with its reason.
 from jaxmle.inference.compare import Comparison, compare
 from jaxmle.inference.criteria import aicc, effective_parameters, tic
 from jaxmle.inference.delta import Derived, delta
+from jaxmle.inference.hat import leverage
 from jaxmle.inference.hypothesis import Test
 from jaxmle.inference.infer import infer, summary
 from jaxmle.inference.inference import Inference
@@ -31,6 +32,7 @@ __all__ = [
     "delta",
     "effective_parameters",
     "infer",
+    "leverage",
     "likelihood_ratio_test",
     "margins",
     "predict",

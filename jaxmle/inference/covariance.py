@@ -15,6 +15,7 @@ class Covariance(eqx.Module):
     ``matrix`` is NaN in the rows and columns of numbers ``affected`` by a direction in which the information is zero
     or negative; the columns of ``directions`` are these directions, zero elsewhere. ``eigenvalues`` are the smallest
     and the largest of the information. ``indefinite``: some direction is curved upward, so this is no maximum.
+    ``inverse`` is the generalised inverse behind ``matrix``, without its NaN: right for what is estimable only.
     """
 
     matrix: Float[Array, "m m"]
@@ -22,6 +23,7 @@ class Covariance(eqx.Module):
     directions: Float[Array, "m m"]
     eigenvalues: Float[Array, "2"]
     indefinite: Bool[Array, ""]
+    inverse: Float[Array, "m m"]
 
 
 def covariance_of(information: Float[Array, "m m"]) -> Covariance:
@@ -48,4 +50,22 @@ def covariance_of(information: Float[Array, "m m"]) -> Covariance:
         free / scale[:, None],
         jnp.stack([whole[0], whole[-1]]),
         jnp.any(values < -threshold),
+        matrix,
+    )
+
+
+def sandwiched(bread: Covariance, meat: Float[Array, "m m"]) -> Covariance:
+    """The covariance ``A^-1 B A^-1`` with A the information behind ``bread`` and B the ``meat``.
+
+    Source: Huber (1967), theorem 3; White (1982), theorem 3.2.
+    """
+    matrix = bread.inverse @ meat @ bread.inverse
+    affected = bread.affected
+    return Covariance(
+        jnp.where(affected[:, None] | affected[None, :], jnp.nan, 0.5 * (matrix + matrix.T)),
+        affected,
+        bread.directions,
+        bread.eigenvalues,
+        bread.indefinite,
+        matrix,
     )

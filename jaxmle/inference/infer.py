@@ -8,36 +8,74 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle.core import status as codes
+from jaxmle.core.evaluation import EXPECTED
 from jaxmle.core.rearrange import rearrange
-from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.covariance import covariance_of
+from jaxmle.inference.asked import CASE, SAMPLING, Asked
+from jaxmle.inference.covariance import covariance_of, sandwiched
+from jaxmle.inference.groups import as_groups
+from jaxmle.inference.hac import as_lags
 from jaxmle.inference.inference import Inference
+from jaxmle.inference.information import DRAWS, check_can_be_simulated, information, is_simulated
+from jaxmle.inference.interval import sides_at_limit
+from jaxmle.inference.kinds import KINDS, check_options, kind_named
 from jaxmle.tables import Table
 from jaxmle.terms.objective import Objective, Term
 from jaxmle.terms.problem import Problem, as_problem
 
-KINDS = ("observed",)
+_WEIGHTS = {"case": CASE, "frequency": CASE, "sampling": SAMPLING}
 
 
-def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed", weights: str = "case") -> Inference:
-    """Standard errors, z-values, p-values, intervals and criteria of ``fit``.
+def infer(
+    objective: Term | Problem,
+    fit: Fit,
+    covariance: str = "observed",
+    weights: str = CASE,
+    *,
+    groups: Any = None,
+    correction: bool | None = None,
+    lags: int | None = None,
+    key: Any = None,
+) -> Inference:
+    r"""Standard errors, z-values, p-values, intervals and criteria of ``fit``.
 
     Arguments:
         objective: what was fitted: a term, a sum of terms or a problem.
         fit: the fit, by whomever: ``jm.fit``, or ``jm.Fit.at(objective, values)``.
-        covariance: "observed": the inverse of the curvature of the log-posterior at the estimate, in z, carried to
-            params by the delta method.
-        weights: what the weights of the terms mean. "case": weight 2 equals the row twice.
+        covariance: how the estimate varies, in z, carried to params by the delta method. With ``A`` the curvature of
+            the log-posterior and ``s_i`` the scores of the likelihood's rows:
+
+            - "observed": ``A^-1``; "expected": with the expected information of the densities, by ``key`` the mean
+              over simulated responses where there is no closed form; "opg": with the sum of ``s_i s_i'``;
+            - "hc0" (or "sandwich"): ``A^-1 (sum s_i s_i') A^-1``, right where the variance of the model is not;
+              "hc1": times n / (n - p); "hc2", "hc3": the scores of a regression's coefficients over the root of
+              ``1 - h_i``, or over ``1 - h_i``, with the leverages of :func:`jaxmle.leverage`, those of other parameters
+              (a scale) as they are;
+            - "cluster": scores are added within ``groups`` first;
+            - "hac": rows in the order of time depend on those up to ``lags`` before, weighted by Bartlett's kernel.
+        weights: what the weights of the terms mean. "case" or "frequency": weight 2 equals the row twice, in every
+            kind but hac. "sampling": a row stands for w of the population, by how it was drawn; the scores are
+            weighted, ``w_i^2 s_i s_i'``, ``nobs`` counts rows and only sandwiches are right.
+        groups: a label for each row, any integers, texts or other labels; or a tuple of two such arrays for two ways
+            of clustering. Inside a trace (``jax.vmap``) they are integers. Rows of several likelihoods come one after
+            the other.
+        correction: whether the small-sample factor is applied: G / (G - 1) (n - 1) / (n - p) for clusters, where it is
+            by default; n / (n - p) for hac, where it is not. n is ``nobs``, p the number of coefficients of a
+            regression's location, or of all free numbers.
+        lags: by default floor(4 (n / 100)^(2/9)).
+        key: a random key for "expected", needed where a density has no expected information in closed form.
 
     Returns an :class:`Inference`; ``print`` shows it. Works under ``jax.jit`` and ``jax.vmap``.
 
     Where the information is singular or not positive definite the entries that the direction touches are NaN, and
     the table names the direction. A fit that is not ok has no standard errors, but for the parameters that a
-    diverging fit had settled; a fit with a prior that has kinks (laplace, elastic_net, group_laplace) has none, since
-    the curvature does not say how the zeros vary.
+    diverging fit had settled; a parameter that has run to its limit has none, and an interval that begins there; a
+    fit with a prior that has kinks (laplace, elastic_net, group_laplace) has none, since the curvature does not say
+    how the zeros vary. In a sandwich the prior is part of A only.
 
-    Errors: ``ValueError`` for an unknown kind of covariance or of weights, or a fit of another objective.
+    Errors: ``ValueError`` for an unknown kind of covariance or of weights, options that do not go with it, labels
+    that do not fit the rows, or a fit of another objective; ``TypeError`` for a kind that the objective does not
+    have: no scores by rows, no leverages, no expected information.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -45,17 +83,30 @@ def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed", wei
     >>> inference = jm.infer(problem, jm.fit(problem))
     >>> round(float(inference.bse["rate"]), 4), round(float(inference.llf), 4)
     (1.0, -4.7754)
+    >>> round(float(jm.infer(problem, jm.fit(problem), "hc0").bse["rate"]), 4)
+    0.4714
 
     Source: Efron and Hinkley (1978), "Assessing the accuracy of the maximum likelihood estimator: observed versus
-    expected Fisher information"; Akaike (1974); Schwarz (1978).
+    expected Fisher information"; White (1982); MacKinnon and White (1985); Liang and Zeger (1986); Cameron, Gelbach
+    and Miller (2011); Newey and West (1987); Pfeffermann (1993) on sampling weights; Akaike (1974); Schwarz (1978).
     """
-    if covariance not in KINDS:
-        raise ValueError(f"there is no covariance {covariance!r}; the kinds are: {', '.join(KINDS)}")
-    if weights != "case":
-        raise ValueError(f"there are no weights of the kind {weights!r}; the kinds are: case")
+    kind = kind_named(covariance)
+    check_options(kind, {"groups": groups, "correction": correction, "lags": lags, "key": key})
+    meaning = _meaning(weights, kind)
     problem = as_problem(objective)
+    asked = Asked(
+        problem.objective,
+        fit.space.unlabelled(),
+        fit.z,
+        meaning,
+        fit.jacobian,
+        KINDS[kind].corrects if correction is None else bool(correction),
+        () if groups is None else as_groups(groups),
+        None if lags is None else as_lags(lags),
+        key,
+    )
     try:
-        found = _infer(problem.objective, fit.space.unlabelled(), fit.z, fit.direction, fit.status, fit.jacobian)
+        found = _infer(asked, fit.direction, fit.status, kind)
     except (KeyError, AttributeError, IndexError) as error:
         names = ", ".join(leaf.name for leaf in fit.space.layout.leaves)
         raise ValueError(
@@ -63,7 +114,8 @@ def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed", wei
             f"be evaluated there ({error}); give both from the same jm.fit"
         ) from error
     facts = _Facts(
-        covariance,
+        kind,
+        meaning,
         has_prior(problem.objective),
         is_scaled(problem.objective),
         problem.objective.is_rough,
@@ -73,12 +125,25 @@ def infer(objective: Term | Problem, fit: Fit, covariance: str = "observed", wei
     return rearrange(_put_together, found, fit, facts)
 
 
+def _meaning(weights: str, kind: str) -> str:
+    """What weights mean. Raises ``ValueError`` where they mean nothing, or nothing to this ``kind``."""
+    if weights not in _WEIGHTS:
+        raise ValueError(f"there are no weights of the kind {weights!r}; the kinds are: {', '.join(_WEIGHTS)}")
+    if _WEIGHTS[weights] == SAMPLING and KINDS[kind].meat is None:
+        raise ValueError(
+            f"with sampling weights covariance={kind!r} is wrong: the curvature counts each row as w of them, and only "
+            "one was seen; use a sandwich, such as covariance='hc0' or 'cluster'"
+        )
+    return _WEIGHTS[weights]
+
+
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class _Facts:
     """What an inference knows that is not an array."""
 
     covariance: str
+    weights: str
     has_prior: bool
     is_scaled: bool
     is_rough: bool
@@ -126,37 +191,57 @@ def is_scaled(objective: Objective) -> bool:
     return any(term.is_likelihood and factor is not None for term, factor in pairs)
 
 
-@functools.partial(jax.jit, static_argnums=5)
-def _infer(objective, space, z, direction, status, jacobian):
-    rough = objective.part(smooth=False)
-    evaluation = evaluate_in_z(objective.part(smooth=True), space, z, 2, jacobian)
-    covariance = covariance_of(evaluation.curvature)
-    lost = _without_errors(z, direction, status) | objective.is_rough
+@functools.partial(jax.jit, static_argnames="kind")
+def _infer(asked, direction, status, kind):
+    objective, space, z = asked.objective, asked.space, asked.z
+    rough, asked = objective.part(smooth=False), dataclasses.replace(asked, objective=objective.part(smooth=True))
+    evaluation, covariance, facts = _covariance(asked, kind)
+    sides = sides_at_limit(space, z, direction, status)
+    lost = _without_errors(z, direction, status) | objective.is_rough | (sides != 0)
     affected = covariance.affected | lost
     cov_z = jnp.where(affected[:, None] | affected[None, :], jnp.nan, covariance.matrix)
     scalars = space.scalars(z)
-    cov = _carry(space, z, jnp.where(jnp.isnan(cov_z), 0.0, cov_z), affected)
+    cov = _carry(space, z, jnp.where(affected[:, None] | affected[None, :], 0.0, cov_z), affected)
     bse = jnp.sqrt(jnp.diagonal(cov))
     zvalues = scalars / bse
-    llf, nobs, count = evaluation.log_likelihood, objective.nobs().astype(z.dtype), z.size
+    llf, nobs, count = evaluation.log_likelihood, asked.nobs(), z.size
     aic, bic = 2.0 * count - 2.0 * llf, count * jnp.log(nobs) - 2.0 * llf
-    penalised = has_prior(objective) or is_scaled(objective) or jacobian
+    no_model = has_prior(objective) or is_scaled(objective) or asked.jacobian or asked.weights == SAMPLING
     pvalues = jax.scipy.special.erfc(jnp.abs(zvalues) / jnp.sqrt(jnp.asarray(2.0, z.dtype)))
     trees = {"bse": bse, "zvalues": zvalues, "pvalues": pvalues}
+    log_prior = evaluation.log_prior + rough.rough_value(space.params(z))
     arrays = {
         "cov": cov,
         "bse_z": jnp.sqrt(jnp.diagonal(cov_z)),
         "llf": llf,
-        "logprior": evaluation.log_prior + rough.rough_value(space.params(z)) - (space.log_det(z) if jacobian else 0.0),
-        "aic": jnp.full_like(aic, jnp.nan) if penalised else aic,
-        "bic": jnp.full_like(bic, jnp.nan) if penalised else bic,
+        "logprior": log_prior - (space.log_det(z) if asked.jacobian else 0.0),
+        "aic": jnp.full_like(aic, jnp.nan) if no_model else aic,
+        "bic": jnp.full_like(bic, jnp.nan) if no_model else bic,
         "nobs": nobs,
         "eigenvalues": covariance.eigenvalues,
         "directions": covariance.directions,
         "indefinite": covariance.indefinite,
+        "sides": sides,
+        "facts": facts,
     }
     leaves = {key: space.leaves_of_scalars(scalars, jnp.nan) for key, scalars in trees.items()}
     return {"trees": leaves, "arrays": arrays}
+
+
+def _covariance(asked, kind):
+    """The evaluation at the estimate, the covariance of z, and what else there is to tell of it."""
+    bread, meat = KINDS[kind].bread, KINDS[kind].meat
+    facts: dict[str, Any] = {}
+    if bread == EXPECTED:
+        check_can_be_simulated(asked)
+        if any(is_simulated(term) for term in asked.objective.terms):
+            facts["draws"] = jnp.asarray(DRAWS)
+    evaluation = information(asked, bread)
+    covariance = covariance_of(evaluation.curvature)
+    if meat is not None:
+        middle, facts = meat(asked)
+        covariance = sandwiched(covariance, middle)
+    return evaluation, covariance, facts
 
 
 def _carry(space, z, cov_z, affected):

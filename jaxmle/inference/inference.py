@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxmle.inference.direction import describe_direction
 from jaxmle.inference.interval import interval_trees
 from jaxmle.inference.report import report
+from jaxmle.inference.tidy import glance, tidy
 from jaxmle.parameters.space import Space
 from jaxmle.tables import Table
 
@@ -21,10 +22,12 @@ class Inference(eqx.Module):
     ``params``, ``bse`` (standard errors), ``zvalues`` and ``pvalues`` (two-sided, of zero) are trees shaped like
     params, NaN where something is fixed or has no standard error. ``cov`` is the covariance matrix over the unfixed
     scalars of params in tree order. ``llf`` is the log-likelihood without prior; ``logprior`` the prior's part;
-    ``aic`` and ``bic`` are NaN with a prior. ``nobs`` is the sum of the case weights. ``eigenvalues`` are the smallest
-    and the largest of the information in z. The columns of ``directions`` that are not zero are the directions in z
-    without curvature (the data leave them free) or, where ``indefinite``, some that curve upward. In a batch every
-    array has a leading axis.
+    ``aic`` and ``bic`` are NaN with a prior or sampling weights. ``nobs`` is the sum of the case weights.
+    ``eigenvalues`` are the smallest and the largest of the information in z. The columns of ``directions`` that are
+    not zero are the directions in z without curvature (the data leave them free) or, where ``indefinite``, some that
+    curve upward. ``sides`` is -1 or 1 for numbers of z whose parameter is at its lower or upper limit. ``facts`` are
+    the numbers behind the covariance: how many ``groups``, ``lags`` or ``draws``, the small-sample ``factor``. In a
+    batch every array has a leading axis.
     """
 
     params: Any
@@ -43,8 +46,11 @@ class Inference(eqx.Module):
     bse_z: Float[Array, " m"]
     directions: Float[Array, "m m"]
     indefinite: Bool[Array, ""]
+    sides: Int[Array, " m"]
+    facts: dict[str, Any]
     space: Space
     covariance: str = eqx.field(static=True)
+    weights: str = eqx.field(static=True)
     has_prior: bool = eqx.field(static=True)
     is_scaled: bool = eqx.field(static=True)
     is_rough: bool = eqx.field(static=True)
@@ -57,13 +63,14 @@ class Inference(eqx.Module):
 
         An interval is formed in z and mapped to the parameter where its constraint works number by number, so that
         that of a positive parameter is positive; elsewhere it is the estimate plus and minus the normal quantile
-        times its standard error. NaN where there is no standard error.
+        times its standard error. NaN where there is no standard error; a parameter at its limit has an interval that
+        begins or ends there, and NaN for the other end.
 
         Source: Wald (1943); Pawitan (2001), "In All Likelihood", section 2.9 on the choice of scale.
         """
         if np.ndim(self.status):
             return jax.vmap(lambda lane: lane.conf_int(alpha))(self)
-        return interval_trees(self.space, self.z, self.bse_z, self.bse, alpha)
+        return interval_trees(self.space, self.z, self.bse_z, self.bse, self.sides, alpha)
 
     def table(self, alpha: float = 0.05) -> Table:
         """The table that ``print`` shows, with intervals at confidence ``1 - alpha``.
@@ -79,6 +86,24 @@ class Inference(eqx.Module):
             for column in np.asarray(self.directions).T
             if np.any(column != 0)
         ]
+
+    def tidy(self, alpha: float = 0.05):
+        """A pandas data frame with a row for each unfixed number and broom's columns: term, estimate, std.error,
+        statistic, p.value, conf.low, conf.high.
+
+        Raises ``ValueError`` for a batch, ``ImportError`` without pandas.
+
+        Source: Robinson, Hayes and Couch, the R package broom.
+        """
+        return tidy(self, alpha)
+
+    def glance(self):
+        """A pandas data frame of one row with what is said of the fit as a whole, in broom's columns: logLik, AIC,
+        BIC, nobs, df, and converged, covariance.
+
+        Raises ``ValueError`` for a batch, ``ImportError`` without pandas.
+        """
+        return glance(self)
 
     def __str__(self) -> str:
         return str(self.table())

@@ -6,6 +6,9 @@ import numpy as np
 
 from jaxmle.core import status as codes
 from jaxmle.core.tree import named_leaves
+from jaxmle.inference.asked import SAMPLING
+from jaxmle.inference.facts import at_limits, describe_covariance, remarks_on
+from jaxmle.inference.kinds import KINDS
 from jaxmle.parameters.layout import FIXED, FREE, TIED, element_names
 from jaxmle.tables import Row, Table
 
@@ -14,10 +17,7 @@ _MOST_FIXED_ROWS = 12
 
 def report(inference, alpha: float) -> Table:
     """The table of one :class:`jaxmle.Inference`. Raises ``ValueError`` for a batch of them."""
-    if np.ndim(inference.status):
-        raise ValueError(
-            "a batch of inferences has no single table; take a lane: jax.tree.map(lambda x: x[0], inference)"
-        )
+    refuse_batch(inference)
     level = f"{alpha / 2:.4g}", f"{1 - alpha / 2:.4g}"
     what = "a posteriori" if inference.has_prior or inference.jacobian else "likelihood"
     return Table(
@@ -30,12 +30,20 @@ def report(inference, alpha: float) -> Table:
     )
 
 
+def refuse_batch(inference) -> None:
+    """Raise ``ValueError`` for a batch of inferences."""
+    if np.ndim(inference.status):
+        raise ValueError(
+            "a batch of inferences has no single table; take a lane: jax.tree.map(lambda x: x[0], inference)"
+        )
+
+
 def _header(inference):
     entries = [
         ("Model", inference.name),
         ("Observations", _count(float(inference.nobs))),
         ("Parameters", str(inference.z.shape[-1])),
-        ("Covariance", inference.covariance),
+        ("Covariance", describe_covariance(inference)),
         ("Log-likelihood", f"{float(inference.llf):.6g}"),
         ("AIC", _criterion(inference.aic)),
         ("BIC", _criterion(inference.bic)),
@@ -72,13 +80,20 @@ def _criterion(value) -> str:
     return f"{float(value):.6g}" if np.isfinite(value) else "none"
 
 
+def scalar_columns(inference, alpha: float) -> list[np.ndarray]:
+    """Estimates, standard errors, z-values, p-values, lower and upper ends of the unfixed scalars of params."""
+    trees = (inference.params, inference.bse, inference.zvalues, inference.pvalues, *inference.conf_int(alpha))
+    return [np.asarray(inference.space.scalars_of(tree)) for tree in trees]
+
+
+def distinct_labels(inference) -> list[str]:
+    """The labels of the unfixed scalars of params, with a number behind any that has occurred before."""
+    return _distinct(inference.space.scalar_labels())
+
+
 def _rows(inference, alpha):
     space, rows, at = inference.space, [], 0
-    columns = [
-        np.asarray(space.scalars_of(tree))
-        for tree in (inference.params, inference.bse, inference.zvalues, inference.pvalues, *inference.conf_int(alpha))
-    ]
-    labels = _distinct(space.scalar_labels())
+    columns, labels = scalar_columns(inference, alpha), distinct_labels(inference)
     for leaf in space.layout.leaves:
         if leaf.kind in (FREE, TIED):
             for _ in range(math.prod(space.layout.shapes[leaf.index])):
@@ -138,6 +153,8 @@ def _notes(inference):
     elif not np.isfinite(np.asarray(inference.bse_z)).all():
         names = np.asarray(inference.space.z_labels())[~np.isfinite(np.asarray(inference.bse_z))]
         yield f"No standard error exists for {', '.join(names)}."
+    yield from at_limits(inference)
+    yield from remarks_on(inference)
     if inference.is_scaled:
         yield (
             "A likelihood is multiplied by a number, so the log-likelihood shown is not that of the model, and AIC and "
@@ -145,9 +162,15 @@ def _notes(inference):
         )
     if inference.jacobian:
         yield "This is the mode on the unconstrained scale (jacobian=True), so AIC and BIC are not defined."
-    if inference.has_prior and not inference.is_rough:
+    if inference.weights == SAMPLING:
         yield (
-            "Standard errors are from the curvature of the log-posterior; the log-likelihood is without the prior, "
+            "The weights are sampling weights, so the log-likelihood shown is not that of the sample, and AIC and BIC "
+            "are not defined."
+        )
+    if inference.has_prior and not inference.is_rough:
+        what = "a sandwich around the scores of the likelihood with" if KINDS[inference.covariance].meat else "from"
+        yield (
+            f"Standard errors are {what} the curvature of the log-posterior; the log-likelihood is without the prior, "
             "and AIC and BIC are not defined with one."
         )
     if inference.remarks is not None:

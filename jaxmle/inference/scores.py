@@ -39,7 +39,11 @@ def scores(objective: Term | Problem, fit: Fit) -> Float[Array, "n m"]:
 def scores_in_z(objective: Objective, space: Space, z: Float[Array, " m"]) -> Float[Array, "n m"]:
     """The unweighted scores of all rows of ``objective`` at ``z``, factors applied. See :func:`scores`."""
     check_has_rows(objective, space, z)
-    in_point: Any = objective.scores(space.lift, space.point(z))
+    return in_z(space, z, objective.scores(space.lift, space.point(z)))
+
+
+def in_z(space: Space, z: Float[Array, " m"], in_point: Any) -> Float[Array, "n m"]:
+    """Gradients in the flat point, one in each row of ``in_point``, as gradients in ``z``."""
     if space.is_identity:
         return in_point
     if all(bijection.elementwise for bijection in space.bijections):

@@ -50,7 +50,7 @@ class Regression(Term):
             values, slopes, bends = noise_derivatives(self.log_density, eta, moving, block["y"], asked)
             if asked < order:
                 bends = (
-                    -slopes[:, :, None] * slopes[:, None, :] if curvature == OPG else -self._information(eta, moving)
+                    -slopes[:, :, None] * slopes[:, None, :] if curvature == OPG else -self.information(eta, moving)
                 )
             kept = row_tools.weighted(values, weights)
             value, magnitude = jnp.sum(kept), jnp.sum(jnp.abs(kept)) + rounding_of(eta, moving, slopes, weights)
@@ -73,7 +73,7 @@ class Regression(Term):
         _, slopes, _ = noise_derivatives(self.log_density, eta, predictor.moving, row_tools.open_shared(self.y), 1)
         return predictor.row_gradients(rows, slopes)
 
-    def _information(self, eta, moving):
+    def information(self, eta, moving):
         """The expected information in the moving parts of eta, row by row, (n, k, k)."""
         information = getattr(self.density, "information", None)
         if information is None:
@@ -84,6 +84,18 @@ class Regression(Term):
             )
         wanted = moving_numbers(eta, moving)
         return jax.vmap(lambda eta: information(*eta))(eta)[:, wanted[:, None], wanted[None, :]]
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return row_tools.count_rows({"x": self.x, "y": self.y})
+
+    def is_concave(self, lift, point) -> bool:
+        """Whether it is known to be log-concave in the flat ``point``: what moves is affine in it, and the density
+        log-concave in that."""
+        predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
+        concave = getattr(self.density, "CONCAVE_IN", ())
+        return all(j in concave and predictor.parts[j].affine is not None for j in predictor.moving)
 
     def predictions(self, params):
         """The parameters of the density for each row, a tuple of arrays with a leading row axis."""

@@ -1,0 +1,53 @@
+"""The numbers behind a covariance, in words."""
+
+import numpy as np
+
+from jaxmle.inference.asked import SAMPLING
+
+
+def describe_covariance(inference) -> str:
+    """The kind of covariance with its options: ``cluster, 12 groups, small-sample factor 1.1``."""
+    facts = {name: np.asarray(value) for name, value in inference.facts.items()}
+    words = [inference.covariance]
+    if "draws" in facts:
+        words.append(f"by {int(facts['draws'])} draws a row")
+    if "groups" in facts:
+        words.append(f"{' and '.join(f'{count:.0f}' for count in facts['groups'])} groups")
+    if "lags" in facts:
+        lags = int(facts["lags"])
+        words.append(f"{lags} lag{'s' * (lags != 1)}{' by rule' * bool(facts['automatic'])}")
+    if "factor" in facts:
+        factors = [f"{factor:.4g}" for factor in np.atleast_1d(facts["factor"])]
+        words.append(f"small-sample factor{'s' * (len(factors) > 1)} {', '.join(factors)}")
+    if inference.weights == SAMPLING:
+        words.append("sampling weights")
+    return ", ".join(words)
+
+
+def at_limits(inference):
+    """A sentence for the parameters that have run to their limits."""
+    space, sides = inference.space, np.asarray(inference.sides)
+    ends = [
+        f"{name} is at its limit, {float(low if side < 0 else high):g}"
+        for name, side, (low, high) in zip(space.z_labels(), sides, space.limits(), strict=True)
+        if side
+    ]
+    if ends:
+        yield (
+            f"{'; '.join(ends)}. There the interval has its end; the other is not one that a standard error could give."
+        )
+
+
+def remarks_on(inference):
+    """What the reader must know of a covariance by few groups, or that is not positive."""
+    facts = {name: np.asarray(value) for name, value in inference.facts.items()}
+    if "groups" in facts and facts["groups"].min() < 2:
+        yield "One group only: how groups vary cannot be seen, so there are no standard errors."
+    elif "groups" in facts and facts["groups"].min() <= inference.z.size:
+        yield (
+            f"There are {facts['groups'].min():.0f} groups and {inference.z.size} parameters, so the covariance matrix "
+            "is singular: single standard errors can be read, tests of all parameters together cannot."
+        )
+    factor = facts.get("factor")
+    if factor is not None and not (np.isfinite(factor) & (factor > 0)).all():
+        yield "There are no more rows than parameters, so the small-sample factor does not exist."
