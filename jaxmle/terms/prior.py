@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
 from jaxmle.core.tree import as_leaf
 from jaxmle.terms.objective import Term, flatten_point
+from jaxmle.terms.without_data import WithoutData
 
 
-class LogPrior(Term):
+class LogPrior(WithoutData):
     """A log-prior from a function of params. Made by :func:`log_prior`."""
 
     function: Callable
@@ -31,30 +32,6 @@ class LogPrior(Term):
         value = jnp.asarray(value, flat.dtype)
         observed = None if hessian is None else -hessian
         return Evaluation(jnp.zeros_like(value), value, jnp.abs(value), gradient, observed)
-
-    def scores(self, lift, point):
-        return None
-
-    def nobs(self):
-        return jnp.zeros(())
-
-    def check_structure(self):
-        pass
-
-    def check_values(self, tries):
-        pass
-
-    def weights_of_rows(self):
-        return None
-
-    def explain_data(self):
-        return []
-
-    def explain(self, params):
-        value = self.log_density(params)
-        if jnp.isfinite(value):
-            return []
-        return [f"the log-prior is {float(value)} at the start: is its scale (or strength) positive and not extreme?"]
 
 
 def log_prior(function: Callable) -> Term:

@@ -8,14 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmle.core.evaluation import Evaluation
+from jaxmle.core.evaluation import OBSERVED, Evaluation
 from jaxmle.solvers.penalty import Penalty
-from jaxmle.terms.objective import Term, flatten_point
+from jaxmle.terms.objective import flatten_point
+from jaxmle.terms.without_data import WithoutData
 
 _DIGIT = 4096
 
 
-class RoughPrior(Term):
+class RoughPrior(WithoutData):
     """A log-density ``constant - penalty`` of a selection of parameters, not smooth. Made by the priors that have a
     prox, such as ``jm.priors.laplace``.
 
@@ -35,7 +36,7 @@ class RoughPrior(Term):
         flat, _ = flatten_point(tuple(leaves))
         return self.density.log_constant(leaves) - self.density.penalty(leaves).value(flat)
 
-    def evaluate(self, lift, point, order, curvature="observed"):
+    def evaluate(self, lift, point, order, curvature=OBSERVED):
         if order > 0:
             raise ValueError(
                 f"a non-smooth prior ({type(self.density).__name__}) has no derivatives to add to those of the other "
@@ -59,30 +60,6 @@ class RoughPrior(Term):
         with jax.ensure_compile_time_eval():
             leaves = _leaves(self.where(lift(point)))
         return self.density.penalty(leaves).placed(places, size)
-
-    def scores(self, lift, point):
-        return None
-
-    def nobs(self):
-        return jnp.zeros(())
-
-    def check_structure(self):
-        pass
-
-    def check_values(self, tries):
-        pass
-
-    def weights_of_rows(self):
-        return None
-
-    def explain_data(self):
-        return []
-
-    def explain(self, params):
-        value = self.log_density(params)
-        if jnp.isfinite(value):
-            return []
-        return [f"the log-prior is {float(value)} at the start: is its scale (or strength) positive and not extreme?"]
 
 
 def coordinates(where: Callable, lift: Callable, point: tuple) -> np.ndarray:
