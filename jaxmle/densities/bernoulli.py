@@ -10,6 +10,7 @@ from jaxmle.core.special import sigmoid, softplus
 from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
 
 SUPPORT = "0 or 1"
+CONCAVE_IN = (0,)  # the places of the parameters that it is jointly log-concave in, the others held
 
 
 def support(y: ArrayLike, logits: ArrayLike) -> Bool[Array, "..."]:

@@ -10,6 +10,7 @@ from jaxmle.core.special import log_factorial_excess, poisson_deviance, sigmoid,
 from jaxmle.densities._inputs import floats, inside, is_count, spread, symmetric
 
 SUPPORT = "a count: 0, 1, ..., n"
+CONCAVE_IN = (1,)  # the places of the parameters that it is jointly log-concave in, the others held
 
 
 def support(y: ArrayLike, n: ArrayLike, logits: ArrayLike) -> Bool[Array, "..."]:

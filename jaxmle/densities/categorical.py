@@ -10,6 +10,7 @@ from jaxmle.core.special import softplus
 from jaxmle.densities._inputs import common, floats, inside, is_count
 
 SUPPORT = "a label: 0, 1, ..., K - 1 for K classes"
+CONCAVE_IN = (0,)  # the places of the parameters that it is jointly log-concave in, the others held
 
 
 def support(y: ArrayLike, logits: ArrayLike) -> Bool[Array, "..."]:

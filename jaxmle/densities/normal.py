@@ -13,6 +13,7 @@ from jaxmle.core.special import log_ndtr
 from jaxmle.densities._inputs import common, floats, spread, symmetric
 
 SUPPORT = "a finite number"
+CONCAVE_IN = (0,)  # the places of the parameters that it is jointly log-concave in, the others held
 
 
 def support(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Bool[Array, "..."]:

@@ -10,6 +10,7 @@ from jaxmle.core.special import log_factorial_excess, log_gammainc, log_gammainc
 from jaxmle.densities._inputs import common, floats, inside, is_count, spread, symmetric
 
 SUPPORT = "a count: 0, 1, 2, ..."
+CONCAVE_IN = (0,)  # the places of the parameters that it is jointly log-concave in, the others held
 
 
 def support(y: ArrayLike, log_rate: ArrayLike) -> Bool[Array, "..."]:

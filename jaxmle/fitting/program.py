@@ -12,6 +12,7 @@ import numpy as np
 from jaxmle.core import linalg
 from jaxmle.core import status as codes
 from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
+from jaxmle.fitting.head_start import head_start, stride_of
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.certify import LONGEST, certified, certify
 from jaxmle.solvers.choice import choose
@@ -64,13 +65,29 @@ def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, j
     objective.check_structure()
     TRACED.append(None)
     start = space.to_z(values)
-    solver = choose(start.size, as_objective(objective).is_rough)[0] if solver is None else solver
+    begin = start
+    if solver is None:
+        solver = choose(start.size, as_objective(objective).is_rough)[0]
+        begin = _head_start(jacobian, *jax.lax.stop_gradient((objective, space, start)), solver, max_steps)
     tolerance = tolerance_in(start.dtype, tolerance)
-    solved = solve(jacobian, objective, space, start, solver, tolerance, max_steps)
+    solved = solve(jacobian, objective, space, begin, solver, tolerance, max_steps)
     status = verdict(objective, space, start, solved, limit)
     return dataclasses.replace(
         solved, point=space.point(solved.z), value=solved.log_likelihood + solved.log_prior, status=status
     )
+
+
+def _head_start(jacobian, objective, space, start, solver, max_steps):
+    """A point nearer the maximum than ``start`` where a sample of the rows can give one."""
+    objective = as_objective(objective)
+    stride = stride_of(objective, space, start) if solver.order == 2 else 1
+    if stride == 1:
+        return start
+
+    def evaluate(objective, z):
+        return evaluate_in_z(objective, space, z, 2, jacobian)
+
+    return head_start(stride, evaluate, objective, space, start, solver, max_steps)
 
 
 @functools.partial(jax.jit, static_argnames=("limit", "jacobian"))
