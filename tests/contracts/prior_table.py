@@ -1,4 +1,4 @@
-"""One row per prior and penalty. `test_priors` puts every row through the same laws."""
+"""One row per prior and penalty. `test_priors` and `test_rough_priors` put every row through the same laws."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -61,12 +61,62 @@ def _group_laplace(x, scale):
     return stats.gamma.logpdf(r, d, scale=scale) - (d - 1) * np.log(r) - surface
 
 
-# Priors with a kink. `test_rough` puts them through the laws of their densities, `test_proximal` through those of fits.
+def _soft(x, strength):
+    """Each number nearer to zero by ``strength``, or there (Tibshirani 1996, section 2.2)."""
+    return np.sign(x) * np.maximum(np.abs(x) - strength, 0.0)
+
+
+def _net(mean, n, strength):
+    """Zou and Hastie (2005), equation 6."""
+    return _soft(n * mean, strength) / (n + 0.8 * strength)
+
+
+def _block(mean, n, strength):
+    """All of them nearer to zero, or there (Yuan and Lin 2006, equation 2.4)."""
+    return mean * max(1.0 - strength / (n * np.linalg.norm(mean)), 0.0)
+
+
+class RoughRow(NamedTuple):
+    """A prior with a kink, and its independent reference.
+
+    shrunk: the mode of the mean of n rows of unit variance, from the mean of the rows, n and the number, in closed
+        form.
+    centre: where the kink is.
+    """
+
+    name: str
+    make: Callable
+    number: float
+    log_density: Callable
+    shrunk: Callable
+    centre: float = 0.0
+
+
+# `test_rough` puts them through the laws of their densities, `test_rough_priors` through those of fits.
 ROUGH_TABLE = [
-    Row("laplace", lambda where, scale: jm.priors.laplace(where, loc=0.3, scale=scale), 0.8, _laplace),
-    Row("l1", jm.penalties.l1, 0.9, _lasso),
-    Row("elastic_net", lambda where, s: jm.priors.elastic_net(where, l1=s, l2=0.4 * s), 0.9, _elastic_net),
-    Row("group_laplace", jm.priors.group_laplace, 0.8, _group_laplace),
-    Row("group_lasso", jm.penalties.group_lasso, 1.1, lambda x, strength: _group_laplace(x, 1.0 / strength)),
+    RoughRow(
+        "laplace",
+        lambda where, scale: jm.priors.laplace(where, loc=0.3, scale=scale),
+        0.8,
+        _laplace,
+        lambda mean, n, scale: 0.3 + _soft(mean - 0.3, 1.0 / (n * scale)),
+        0.3,
+    ),
+    RoughRow("l1", jm.penalties.l1, 0.9, _lasso, lambda mean, n, strength: _soft(mean, strength / n)),
+    RoughRow("elastic_net", lambda where, s: jm.priors.elastic_net(where, l1=s, l2=0.4 * s), 0.9, _elastic_net, _net),
+    RoughRow(
+        "group_laplace",
+        jm.priors.group_laplace,
+        0.8,
+        _group_laplace,
+        lambda mean, n, scale: _block(mean, n, 1.0 / scale),
+    ),
+    RoughRow(
+        "group_lasso",
+        jm.penalties.group_lasso,
+        1.1,
+        lambda x, strength: _group_laplace(x, 1.0 / strength),
+        _block,
+    ),
 ]
 WITHOUT_NUMBERS = {"flat", "penalties"} | {row.name for row in ROUGH_TABLE}
