@@ -19,6 +19,7 @@ STUCK = 12
 CONSTANT = 13
 NO_FIT = 14
 NOT_ASKED = 15
+OUTSIDE = 16
 
 SENTENCES = {
     SEARCHING: "still searching",
@@ -51,6 +52,7 @@ SENTENCES = {
     CONSTANT: "does not depend on the free parameters at the estimate, so it has no profile",
     NO_FIT: "the fit is not an estimate, so there is nothing to profile; its message says why",
     NOT_ASKED: "not asked for, or held fixed",
+    OUTSIDE: "the value lies outside the constraint of the parameter",
 }
 
 

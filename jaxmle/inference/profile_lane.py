@@ -19,6 +19,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxmle.core import linalg
 from jaxmle.core.evaluation import Evaluation
 from jaxmle.inference import outcome
+from jaxmle.inference.profile_targets import Profiled
 from jaxmle.inference.ridge import Ridge
 
 _TRUSTED = 0.1  # below this part of the drop the gain across is taken from the model
@@ -35,6 +36,7 @@ class Aim(eqx.Module):
     start: Evaluation
     left: Float[Array, ""]  # the log-density still to be gained there
     drop: Float[Array, ""]
+    ran_away: Bool[Array, ""]  # that there is no maximum: the fit diverges, or is at a boundary
     to_level: bool = eqx.field(static=True)
 
     @property
@@ -51,25 +53,6 @@ class Aim(eqx.Module):
         """An excess and a gain so small that the step they ask for leaves nothing worth another evaluation."""
         eps = jnp.finfo(self.fit.dtype).eps
         return jnp.maximum(eps**0.25, self.noise), jnp.maximum(eps**0.45, self.noise)
-
-
-class Quantity(eqx.Module):
-    """What one lane profiles: ``sign`` times one number of z, or one of those that ``functions`` gives at z."""
-
-    place: Float[Array, " m"]
-    pick: Float[Array, " q"]
-    sign: Float[Array, ""]
-    level: Float[Array, ""]
-
-    def seen(self, functions: Callable | None, z):
-        """Its value, gradient and second derivatives at ``z``; None for the last where it is linear."""
-        if functions is None:
-            return self.sign * jnp.dot(self.place, z), self.sign * self.place, None
-
-        def value(z):
-            return self.sign * (jnp.dot(self.place, z) + jnp.dot(self.pick, functions(z)))
-
-        return value(z), jax.grad(value)(z), jax.hessian(value)(z)
 
 
 class Sight(eqx.Module):
@@ -126,15 +109,16 @@ class Lane(eqx.Module):
     unit: Float[Array, ""]
 
 
-def first(aim: Aim, quantity: Quantity, functions: Callable | None, status) -> Lane:
-    """The lane at the fit that asks for its first point; ``status`` other than searching leaves it there."""
+def first(aim: Aim, target: Profiled, functions: Callable | None, status) -> Lane:
+    """The lane at the fit; ``status`` other than searching leaves it there."""
     z, start = aim.fit, aim.start
     zero, no = jnp.zeros((), z.dtype), jnp.zeros((), bool)
     diagonal = jnp.sqrt(jnp.abs(jnp.diagonal(start.curvature)))
-    now, normal, _ = quantity.seen(functions, z)
-    constant = ~jnp.any(normal != 0) & (status == outcome.SEARCHING)
+    now, normal, _ = target.seen(functions, z)
+    verdict = jnp.where(~jnp.any(normal != 0), outcome.CONSTANT, outcome.SEARCHING)
+    verdict = jnp.where(~(aim.left <= aim.much), outcome.HIGHER, verdict)
     nowhere = Sight(now, start.value, zero, zero)
-    lane = Lane(
+    return Lane(
         z=z,
         step=jnp.zeros_like(z),
         expected=start.value,
@@ -158,37 +142,37 @@ def first(aim: Aim, quantity: Quantity, functions: Callable | None, status) -> L
         end=jnp.full_like(zero, jnp.nan),
         fallen=jnp.full_like(zero, jnp.nan),
         steps=jnp.zeros((), int),
-        status=jnp.where(constant, outcome.CONSTANT, status),
+        status=jnp.where(status == outcome.SEARCHING, verdict, status),
         peak=start.value + jnp.where(jnp.isfinite(aim.left), aim.left, 0.0),
         origin=now,
         unit=zero,
     )
-    ridge, sight = _look(aim, quantity, functions, lane)
-    here = dataclasses.replace(sight, height=lane.peak, root=zero)
-    higher = ~(aim.left <= aim.much) & (lane.status == outcome.SEARCHING)
-    lane = dataclasses.replace(
-        lane,
-        before=here,
-        last=here,
-        unit=jnp.sqrt(2.0 * aim.drop) * sight.rate,
-        status=jnp.where(higher, outcome.HIGHER, lane.status),
-    )
-    return _onwards(aim, quantity, lane, ridge, sight)
 
 
-def update(aim: Aim, quantity: Quantity, functions: Callable | None, lane: Lane, evaluation: Evaluation) -> Lane:
-    """The lane after hearing of ``lane.z``; where there is a curvature, it had stayed to take that anew."""
-    finite = evaluation.is_finite()
-    if evaluation.curvature is not None:
-        lane = _refreshed(lane, evaluation, finite)
-    else:
-        lane = _judged(aim, lane, evaluation, finite)
-    ridge, sight = _look(aim, quantity, functions, lane)
+def choose(aim: Aim, target: Profiled, functions: Callable | None, lane: Lane) -> Lane:
+    """The lane with its verdict on where it stands, or the point that it asks for next."""
+    ridge, sight = _look(aim, target, functions, lane)
+    start = lane.steps == 0
+    wanted = jnp.sqrt(2.0 * aim.drop)
+    nearer = jnp.minimum(wanted * sight.rate, _GROWTH * (1.0 + jnp.abs(sight.at)))  # no width where nothing curves
+    top = dataclasses.replace(sight, height=lane.peak, root=jnp.zeros_like(sight.root))
     slow = ~(ridge.gain <= jnp.maximum(0.02 * aim.drop, aim.little()[1]))
     lane = dataclasses.replace(
-        lane, last=sight, steps=lane.steps + 1, refresh=~lane.exact & (lane.refresh | slow)
+        lane,
+        unit=jnp.where(start, jnp.where(aim.ran_away, nearer, wanted * sight.rate), lane.unit),
+        before=jax.tree.map(lambda a, b: jnp.where(start, a, b), top, lane.before),
+        last=sight,
+        refresh=~lane.exact & (lane.refresh | slow),
     )
-    return _onwards(aim, quantity, lane, ridge, sight)
+    return _onwards(aim, target, lane, ridge, sight)
+
+
+def hear(aim: Aim, lane: Lane, evaluation: Evaluation) -> Lane:
+    """The lane after it was told the ``evaluation`` at ``lane.z``; the curvature counts where it asked for it."""
+    finite = evaluation.is_finite()
+    anew, moved = _refreshed(lane, evaluation, finite), _judged(aim, lane, evaluation, finite)
+    lane = jax.tree.map(lambda a, b: jnp.where(lane.refresh, a, b), anew, moved)
+    return dataclasses.replace(lane, steps=lane.steps + 1)
 
 
 def _refreshed(lane, evaluation, finite) -> Lane:
@@ -255,9 +239,9 @@ def _secant(lane, gradient):
     return jnp.where(length > 0, updated, lane.curvature)
 
 
-def _look(aim, quantity, functions, lane) -> tuple[Ridge, Sight]:
+def _look(aim, target, functions, lane) -> tuple[Ridge, Sight]:
     """The ridge from where the lane stands, and the point of the profile that it tells of."""
-    now, normal, warp = quantity.seen(functions, lane.best)
+    now, normal, warp = target.seen(functions, lane.best)
     noise = jnp.finfo(now.dtype).eps * jnp.sqrt(1.0 + aim.start.magnitude)
     ridge = Ridge.seen(lane.gradient, lane.curvature, normal, warp, lane.scale, lane.radius, noise)
     height = lane.value + jnp.where(jnp.isfinite(ridge.gain), ridge.gain, 0.0)
@@ -270,7 +254,7 @@ def _look(aim, quantity, functions, lane) -> tuple[Ridge, Sight]:
     return ridge, Sight(now, height, root, rate)
 
 
-def _onwards(aim, quantity, lane, ridge, sight) -> Lane:
+def _onwards(aim, target, lane, ridge, sight) -> Lane:
     """The lane with what is now known, its verdict, and the point it asks for next."""
     excess = sight.height - (lane.peak - aim.drop)
     trusted = ridge.whole & (ridge.gain <= _TRUSTED * aim.drop)
@@ -283,7 +267,7 @@ def _onwards(aim, quantity, lane, ridge, sight) -> Lane:
         outside=jnp.where(certain & (excess < 0), jnp.minimum(lane.outside, sight.at), lane.outside),
         rising=lane.rising | (trusted & (climb > 1e-3 * aim.drop)),
     )
-    to = quantity.level * quantity.sign if aim.to_level else _crossing(aim, lane, sight, excess)
+    to = target.level * target.sign if aim.to_level else _crossing(aim, lane, sight, excess)
     change = jnp.where(trusted, jnp.clip(to - sight.at, -lane.reach, lane.reach), 0.0)
     along = change / ridge.length
     size = jnp.linalg.norm(ridge.across + along * ridge.drift)

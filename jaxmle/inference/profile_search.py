@@ -1,52 +1,66 @@
 """The loop that drives many searches for ends of profiles at once."""
 
+import dataclasses
 from collections.abc import Callable
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from jaxmle.core import status as codes
 from jaxmle.inference import outcome
-from jaxmle.inference.profile_lane import Aim, Lane, Quantity, first, update
-from jaxmle.solvers import trust_region
+from jaxmle.inference.covariance import covariance_of
+from jaxmle.inference.profile_lane import Aim, Lane, choose, first, hear
+from jaxmle.inference.profile_targets import Profiled
 
 
-def search(evaluate: Callable, fit, drop, quantities: Quantity, functions, status, max_steps, to_level=False):
-    """Where the lanes of ``quantities`` end that start at ``fit``, a point in z.
+def search(evaluate: Callable, fit, drop, targets: Profiled, functions, status, max_steps, to_level=False):
+    """Where the lanes of ``targets`` end that start at ``fit``, a point in z.
 
     ``evaluate(z, order)`` is the objective; ``functions(z)`` gives the numbers that are no number of z, None where
-    there are none; a ``status`` other than searching is that of every lane. Returns ``(aim, lanes)``.
+    there are none; ``status`` is that of the fit. One that diverges or is at a boundary is as high as it can be, so it
+    is searched from; others that are no estimate are not. Returns ``(covariance, peak, lanes)``: the covariance in z at
+    the fit, the maximum, and the lanes where they ended.
     """
     start = evaluate(fit, 2)
-    scale = jnp.sqrt(jnp.abs(jnp.diagonal(start.curvature)))
-    scale = jnp.where(scale > 0, scale, 1.0)
-    noise = jnp.finfo(fit.dtype).eps * jnp.sqrt(1.0 + start.magnitude)
-    widest = jnp.full((), jnp.finfo(fit.dtype).max ** 0.25, fit.dtype)
-    left = trust_region.best_step(start.gradient, start.curvature, scale, widest, noise).left
-    aim = Aim(fit, start, left, jnp.asarray(drop, fit.dtype), to_level)
+    covariance = covariance_of(start.curvature)
+    settled, ran_away = codes.is_ok(status), (status == codes.DIVERGING) | (status == codes.BOUNDARY)
+    aim = Aim(fit, start, _left(covariance, start), jnp.asarray(drop, fit.dtype), ran_away, to_level)
+    begins = jnp.where(settled | ran_away, jnp.asarray(outcome.SEARCHING), outcome.NO_FIT)
 
     def running(lanes):
         return (lanes.status == outcome.SEARCHING) & (lanes.steps < max_steps)
 
-    def step(lanes):
+    def turn(lanes):
+        chosen = jax.vmap(lambda target, lane: choose(aim, target, functions, lane))(targets, lanes)
+        lanes = _where(running(lanes), chosen, lanes)
         asks = running(lanes)
         anew = asks & lanes.refresh
-        return jax.lax.cond(jnp.any(anew), _take_curvatures, _take_gradients, lanes, asks, anew)
+        told = jnp.where(jnp.any(anew), anew, asks)
+        kind = jnp.where(jnp.any(anew), 2, jnp.any(asks).astype(int))
+        evaluations = jax.lax.switch(kind, (nothing, gradients, curvatures), lanes.z, told)
+        return _where(told, jax.vmap(lambda lane, e: hear(aim, lane, e))(lanes, evaluations), lanes)
 
-    def _take_gradients(lanes, asks, _):
-        return told(lanes, jax.vmap(lambda z: evaluate(z, 1))(lanes.z), asks)
+    def gradients(z, _):
+        flat = jax.vmap(lambda z: evaluate(z, 1))(z)
+        return dataclasses.replace(flat, curvature=jnp.zeros((*z.shape, z.shape[-1]), z.dtype))
 
-    def _take_curvatures(lanes, _, anew):
-        return told(lanes, _of_some(lambda z: evaluate(z, 2), lanes.z, anew), anew)
+    def curvatures(z, wanted):
+        return _of_some(lambda z: evaluate(z, 2), z, wanted)
 
-    def told(lanes, evaluations, which):
-        heard = jax.vmap(lambda q, lane, e: update(aim, q, functions, lane, e))(quantities, lanes, evaluations)
-        return _chosen(which, heard, lanes)
+    def nothing(z, wanted):
+        shapes = jax.eval_shape(curvatures, z, wanted)
+        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
-    lanes = jax.vmap(lambda q: first(aim, q, functions, status))(quantities)
-    lanes = jax.lax.while_loop(lambda lanes: jnp.any(running(lanes)), step, lanes)
+    lanes = jax.vmap(lambda target: first(aim, target, functions, begins))(targets)
+    lanes = jax.lax.while_loop(lambda lanes: jnp.any(running(lanes)), turn, lanes)
     ended = jnp.where(lanes.status == outcome.SEARCHING, outcome.OUT_OF_STEPS, lanes.status)
-    return aim, eqx.tree_at(lambda lanes: lanes.status, lanes, ended)
+    return covariance, dataclasses.replace(lanes, status=ended)
+
+
+def _left(covariance, start):
+    """The log-density that the quadratic model still sees to be gained; infinite where this is no maximum."""
+    known = jnp.where(jnp.isnan(covariance.matrix), 0.0, covariance.matrix)
+    return jnp.where(covariance.indefinite, jnp.inf, 0.5 * jnp.dot(start.gradient, known @ start.gradient))
 
 
 def _of_some(evaluate, z, wanted):
@@ -58,8 +72,8 @@ def _of_some(evaluate, z, wanted):
     return jax.lax.map(lambda pair: jax.lax.cond(pair[1], evaluate, lambda _: nothing, pair[0]), (z, wanted))
 
 
-def _chosen(which, new: Lane, old: Lane) -> Lane:
-    def choose(a, b):
+def _where(which, new: Lane, old: Lane) -> Lane:
+    def pick(a, b):
         return jnp.where(which.reshape(which.shape + (1,) * (a.ndim - 1)), a, b)
 
-    return jax.tree.map(choose, new, old)
+    return jax.tree.map(pick, new, old)

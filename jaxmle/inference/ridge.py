@@ -59,17 +59,19 @@ class Ridge(eqx.Module):
             return cls(
                 zero, slope[0], matrix[0, 0], length, nothing, nothing, true, zero, mirror, turn, scale
             )
-        ones, far = jnp.ones_like(rest), jnp.full((), jnp.finfo(h.dtype).max ** 0.25, h.dtype)
-        across = trust_region.best_step(rest, inner, ones, radius, noise)
-        drift = trust_region.best_step(coupling, inner, ones, far, noise)
+        across = trust_region.best_step(rest, inner, jnp.ones_like(rest), radius, noise)
+        lifted = inner + jnp.finfo(h.dtype).eps ** 0.75 * jnp.eye(rest.size, dtype=h.dtype)  # where some are free
+        drift = linalg.solve_factored(linalg.factor(lifted)[0], coupling)
+        known = jnp.all(jnp.isfinite(drift))
+        drift = jnp.where(known, drift, 0.0)
         return cls(
             gain=across.left,
             slope=slope[0] - jnp.dot(coupling, across.step),
-            bend=matrix[0, 0] - jnp.dot(coupling, drift.step),
+            bend=matrix[0, 0] - jnp.dot(coupling, drift),
             length=length,
             across=across.step,
-            drift=-drift.step,
-            whole=jnp.isfinite(across.left) & jnp.isfinite(drift.left) & (jnp.linalg.norm(across.step) < radius),
+            drift=-drift,
+            whole=jnp.isfinite(across.left) & known & (jnp.linalg.norm(across.step) < radius),
             predicted=across.predicted,
             mirror=mirror,
             turn=turn,
