@@ -4,6 +4,7 @@ From there the climb on all rows reads the data two or three times instead of si
 all rows, and a sample without a maximum of its own (one that is separated, say) is passed over.
 """
 
+import functools
 from typing import Any
 
 import jax.numpy as jnp
@@ -41,11 +42,11 @@ def stride_of(objective: Objective, space: Space, start) -> int:
 
 def head_start(stride: int, evaluate, objective: Objective, space: Space, start, solver: Any, max_steps):
     """The maximum in z of ``objective`` with every ``stride``-th row counted ``stride`` times, or ``start`` where that
-    has none. ``evaluate(objective, z)`` is the evaluation in z."""
+    has none. ``evaluate(objective, z, order)`` is the evaluation in z."""
     sample = _every(objective, stride)
     tolerance = jnp.asarray(0.5 * _SHARE * stride * start.size, start.dtype)
     steps = jnp.minimum(max_steps, _MOST_STEPS)
-    state = run(solver, lambda z: evaluate(sample, z), start, tolerance, steps, space.sizes(start))
+    state = run(solver, functools.partial(evaluate, sample), start, tolerance, steps, space.sizes(start))
     return jnp.where(codes.is_maximum(state.status), state.best, start)
 
 

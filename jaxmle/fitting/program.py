@@ -68,7 +68,11 @@ def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, j
     begin = start
     if solver is None:
         solver = choose(start.size, as_objective(objective).is_rough)[0]
-        begin = _head_start(jacobian, *jax.lax.stop_gradient((objective, space, start)), solver, max_steps)
+        stride = stride_of(as_objective(objective), space, start) if solver.order == 2 else 1
+        if stride > 1:
+            constants = jax.lax.stop_gradient((objective, space, start))
+            begin = _head_start(stride, jacobian, *constants, solver, max_steps)
+            solver = dataclasses.replace(solver, reuse=True)
     tolerance = tolerance_in(start.dtype, tolerance)
     solved = solve(jacobian, objective, space, begin, solver, tolerance, max_steps)
     status = verdict(objective, space, start, solved, limit)
@@ -77,17 +81,13 @@ def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, j
     )
 
 
-def _head_start(jacobian, objective, space, start, solver, max_steps):
-    """A point nearer the maximum than ``start`` where a sample of the rows can give one."""
-    objective = as_objective(objective)
-    stride = stride_of(objective, space, start) if solver.order == 2 else 1
-    if stride == 1:
-        return start
+def _head_start(stride, jacobian, objective, space, start, solver, max_steps):
+    """A point nearer the maximum than ``start``, from every ``stride``-th row."""
 
-    def evaluate(objective, z):
-        return evaluate_in_z(objective, space, z, 2, jacobian)
+    def evaluate(objective, z, order):
+        return evaluate_in_z(objective, space, z, order, jacobian)
 
-    return head_start(stride, evaluate, objective, space, start, solver, max_steps)
+    return head_start(stride, evaluate, as_objective(objective), space, start, solver, max_steps)
 
 
 @functools.partial(jax.jit, static_argnames=("limit", "jacobian"))
@@ -150,8 +150,8 @@ def pieces(jacobian, objective, space, start, solver):
     kind = getattr(solver, "curvature", OBSERVED)
     penalty = _penalty(rough, space, start, solver)
 
-    def evaluate(z):
-        return evaluate_in_z(smooth, space, z, solver.order, jacobian, kind)
+    def evaluate(z, order=solver.order):
+        return evaluate_in_z(smooth, space, z, order, jacobian, kind)
 
     return evaluate, space.sizes(start), () if penalty is None else (penalty,)
 

@@ -14,6 +14,7 @@ from jaxmle.solvers import trust_region
 from jaxmle.solvers.quadratic import Judgement, decrement_of, ended, idle_after, judge, positive
 
 _SHRINK, _GROW = 0.25, 2.0
+_NEAR, _SAME = 1e-2, 0.1
 
 
 class NewtonState(eqx.Module):
@@ -63,12 +64,14 @@ class Newton(eqx.Module):
     Arguments: ``switch``, in units of log-density; infinity is Newton from the start, zero (as in
     :func:`levenberg_marquardt`) is the Gauss-Newton curvature to the end. ``radius``, the first radius as a multiple
     of the scaled start, where there is a nonlinear predictor. ``curvature``, the one it climbs on: see :func:`BHHH`
-    and :func:`FisherScoring`.
+    and :func:`FisherScoring`. ``reuse``: whether the last steps, along which the curvature no longer changes, go
+    without evaluating it again, which pays where there are very many rows and no lanes.
     """
 
     switch: float = 1e-2
     radius: float = 0.1
     curvature: str = eqx.field(static=True, default=OBSERVED)
+    reuse: bool = eqx.field(static=True, default=False)
     order: ClassVar[int] = 2
 
     def init(self, z: Float[Array, " m"], tolerance, size: Float[Array, " m"]) -> NewtonState:
@@ -115,6 +118,11 @@ class Newton(eqx.Module):
         chosen = self._choose_step(moved, radius, two_curvatures)
         final = chosen.exact | (jnp.asarray(self.switch, radius.dtype) <= 0)
         return _conclude(chosen, judged, final)
+
+    def has_settled(self, state: NewtonState) -> Bool[Array, ""]:
+        """Whether the curvature at hand serves for the next point too: little is left to be gained, and along the last
+        step it stayed as it was (on a separated direction it never does)."""
+        return state.whole & (state.left < _NEAR) & (jnp.abs(state.curvature_ratio - 1.0) < _SAME) & (state.steps > 1)
 
     def _exact_from(self, state, judged, two_curvatures):
         """Whether the exact curvature is used from here: not until close by, and not after a try of it failed."""
