@@ -411,10 +411,10 @@ def test_limits_are_those_of_each_number_of_z():
         "f": 0.0,
     }
     s, _ = Space.of(start)
-    assert s.limits() == [(0, 1), (0, 2), (-1, None), (None, 1), (None, None), (0, None), (None, None)]
+    assert s.limits() == [(0, 1), (0, 2), (-1, None), (1, None), (None, None), (0, None), (None, None)]
     low, high = s.has_limits()
-    assert low == [True, True, True, False, False, True, False]
-    assert high == [True, True, False, True, False, False, False]
+    assert low == [True, True, True, True, False, True, False]
+    assert high == [True, True, False, False, False, False, False]
 
 
 def test_the_dtype_follows_the_start():

@@ -27,15 +27,12 @@ def describe_covariance(inference) -> str:
 def at_limits(inference):
     """A sentence for the parameters that have run to their limits."""
     space, sides = inference.space, np.asarray(inference.sides)
-    ends = [
-        f"{name} is at its limit, {float(low if side < 0 else high):g}"
-        for name, side, (low, high) in zip(space.z_labels(), sides, space.limits(), strict=True)
-        if side
-    ]
-    if ends:
-        yield (
-            f"{'; '.join(ends)}. There the interval has its end; the other is not one that a standard error could give."
-        )
+    for name, side, (low, high) in zip(space.z_labels(), sides, space.limits(), strict=True):
+        if side:
+            yield (
+                f"{name} is at its limit, {float(low if side < 0 else high):g}, where its interval ends; how far that "
+                "goes to the other side no standard error says, but a profile of the likelihood (jm.profile) does."
+            )
 
 
 def remarks_on(inference):
@@ -47,6 +44,11 @@ def remarks_on(inference):
         yield (
             f"There are {facts['groups'].min():.0f} groups and {inference.z.size} parameters, so the covariance matrix "
             "is singular: single standard errors can be read, tests of all parameters together cannot."
+        )
+    if "groups" in facts and facts["groups"].size == 2 and (np.diagonal(np.asarray(inference.cov)) < 0).any():
+        yield (
+            "With two ways of clustering a variance is the sum of two less a third, and here some are below zero: they "
+            "have no standard error. More groups, or one way of clustering, would give them one."
         )
     factor = facts.get("factor")
     if factor is not None and not (np.isfinite(factor) & (factor > 0)).all():

@@ -150,9 +150,10 @@ def _notes(inference):
             "A prior with kinks has no standard errors by curvature: which parameters are zero is estimated too. "
             "Criteria and intervals would need resampling, or a fit of the chosen columns to other data."
         )
-    elif not np.isfinite(np.asarray(inference.bse_z)).all():
-        names = np.asarray(inference.space.z_labels())[~np.isfinite(np.asarray(inference.bse_z))]
-        yield f"No standard error exists for {', '.join(names)}."
+    else:
+        missing = ~np.isfinite(np.asarray(inference.bse_z)) & (np.asarray(inference.sides) == 0)
+        if missing.any():
+            yield f"No standard error exists for {', '.join(np.asarray(inference.space.z_labels())[missing])}."
     yield from at_limits(inference)
     yield from remarks_on(inference)
     if inference.is_scaled:

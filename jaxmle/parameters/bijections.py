@@ -142,7 +142,7 @@ class Below(Bijection):
         return f"below {_show(self.upper)}"
 
     def limits(self):
-        return None, self.upper
+        return self.upper, None  # exp(z) is what is left to the upper end
 
 
 class Between(Bijection):
