@@ -135,7 +135,8 @@ def test_elastic_net_has_its_limits(l1, l2):
 
 
 def test_an_impossible_scale_is_explained():
-    term = jm.priors.laplace("beta", scale=-1.0)
+    (term,) = jax.vmap(lambda scale: (jm.priors.laplace("beta", scale=scale),))(-jnp.ones(1))
+    term = jax.tree.map(lambda leaf: leaf[0], term)
     assert "is its scale (or strength) positive" in term.explain({"beta": jnp.ones(3)})[0]
     assert jm.priors.laplace("beta").explain({"beta": jnp.ones(3)}) == []
 

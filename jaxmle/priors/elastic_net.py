@@ -6,11 +6,13 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 
 from jaxmle.core.special import log_ndtr
-from jaxmle.core.tree import where_function
-from jaxmle.priors.laplace import as_numbers, flat_over
+from jaxmle.core.tree import is_traced, where_function
+from jaxmle.priors.laplace import flat_over
 from jaxmle.priors.over import density_over
+from jaxmle.priors.strength import not_negative
 from jaxmle.solvers.penalty import Penalty
 from jaxmle.terms.objective import Objective
 from jaxmle.terms.rough import RoughPrior
@@ -54,7 +56,8 @@ def elastic_net(where: str | Callable, l1: Any, l2: Any) -> Objective:
     Arguments: ``where``, a leaf or a function of params that selects some as they are, free and unconstrained; ``l1``
     in one over its units, ``l2`` in one over their square: zero or more, numbers or arrays shaped like the leaf.
 
-    Returns a sum of two terms, to be added to a likelihood. Errors: from ``jm.fit``, those of ``jm.priors.laplace``.
+    Returns a sum of two terms, to be added to a likelihood. Errors: ``ValueError`` for a strength that is negative or
+    not finite, or where both are zero; from ``jm.fit``, those of ``jm.priors.laplace``.
 
     >>> import jax.numpy as jnp
     >>> params = {"beta": jnp.array([0.5, -1.0])}
@@ -63,7 +66,12 @@ def elastic_net(where: str | Callable, l1: Any, l2: Any) -> Objective:
 
     Source: Zou and Hastie (2005), "Regularization and variable selection via the elastic net", equation 2.
     """
-    l1, l2 = as_numbers(l1), as_numbers(l2)
+    l1, l2 = not_negative(l1, "l1 of jm.priors.elastic_net"), not_negative(l2, "l2 of jm.priors.elastic_net")
+    if not is_traced((l1, l2)) and np.any((np.asarray(l1) == 0) & (np.asarray(l2) == 0)):
+        raise ValueError(
+            "l1 and l2 of jm.priors.elastic_net are both zero, which is no density; leave the prior out, or those "
+            "entries out of where"
+        )
     return RoughPrior(where_function(where), SharpPart(l1, l2)) + density_over(_minus_squares, where, l2)
 
 

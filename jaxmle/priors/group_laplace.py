@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmle.core.tree import where_function
-from jaxmle.priors.laplace import as_numbers
+from jaxmle.priors.strength import positive
 from jaxmle.solvers.penalty import Penalty
 from jaxmle.terms.objective import flatten_point
 from jaxmle.terms.rough import RoughPrior
@@ -17,10 +17,12 @@ from jaxmle.terms.rough import RoughPrior
 
 class GroupLaplace(eqx.Module):
     """A spherical Laplace density for each group: ``exp(-strength ||x_g||)``. ``groups`` are tuples of indices into
-    the flat selection, None for one group of all; ``by_size`` multiplies each strength by the root of its size."""
+    the flat selection, None for one group of all; ``labels`` is how many entries were labelled, None where they were
+    named by indices; ``by_size`` multiplies each strength by the root of its size."""
 
     strength: Any
     groups: tuple[tuple[int, ...], ...] | None = eqx.field(static=True, default=None)
+    labels: int | None = eqx.field(static=True, default=None)
     by_size: bool = eqx.field(static=True, default=False)
 
     def penalty(self, leaves) -> Penalty:
@@ -40,11 +42,16 @@ class GroupLaplace(eqx.Module):
 
     def _groups(self, size):
         groups = (tuple(range(size)),) if self.groups is None else self.groups
+        if self.labels not in (None, size):
+            raise ValueError(
+                f"groups has {self.labels} label{'s' * (self.labels != 1)}, and the prior is over {size} entries "
+                "(flattened): give one label for each entry, negative for those in no group, or a list of index arrays"
+            )
         largest = max((max(group) for group in groups), default=-1)
         if largest >= size:
             raise ValueError(
                 f"groups name entry {largest}, but the prior is over {size} entries (counted from zero, flattened); "
-                "check where it is over, or the labels, which are one for each entry"
+                "check where it is over, or the indices"
             )
         return [group for group in groups if group]
 
@@ -75,7 +82,8 @@ def group_laplace(where: str | Callable, scale: Any, groups: Any = None, *, by_s
         by_size: divide each scale by the root of the group's size, so that groups of all sizes are zero as easily.
 
     Returns a term, to be added to a likelihood; it has a prox and no derivatives. Errors: ``ValueError`` where groups
-    overlap; from ``jm.fit`` those of ``jm.priors.laplace``, and ``ValueError`` where groups do not fit the selection.
+    overlap or a scale is not positive and finite; from ``jm.fit`` those of ``jm.priors.laplace``, and ``ValueError``
+    where groups do not fit the selection.
 
     >>> import jax.numpy as jnp
     >>> params = {"beta": jnp.array([3.0, 4.0, 1.0])}
@@ -85,8 +93,13 @@ def group_laplace(where: str | Callable, scale: Any, groups: Any = None, *, by_s
     Source: Yuan and Lin (2006), "Model selection and estimation in regression with grouped variables", equation 2.1;
     Raman and others (2009), "The Bayesian group-lasso", section 2.
     """
-    strength = 1.0 / as_numbers(scale)
-    return RoughPrior(where_function(where), GroupLaplace(strength, as_groups(groups), bool(by_size)))
+    return of_strength(where, 1.0 / positive(scale, "the scale of jm.priors.group_laplace"), groups, by_size)
+
+
+def of_strength(where, strength: Any, groups: Any, by_size: bool) -> RoughPrior:
+    """The group Laplace prior by its strength, a positive number or an array of them."""
+    density = GroupLaplace(strength, as_groups(groups), _count_labels(groups), bool(by_size))
+    return RoughPrior(where_function(where), density)
 
 
 def as_groups(groups) -> tuple[tuple[int, ...], ...] | None:
@@ -97,7 +110,7 @@ def as_groups(groups) -> tuple[tuple[int, ...], ...] | None:
     """
     if groups is None:
         return None
-    if isinstance(groups, Sequence) and any(np.ndim(group) for group in groups):
+    if _are_lists(groups):
         named = [np.ravel(np.asarray(group)) for group in groups]
         _check_integers(*named)
         found = [tuple(int(i) for i in group) for group in named]
@@ -107,6 +120,15 @@ def as_groups(groups) -> tuple[tuple[int, ...], ...] | None:
         found = [tuple(map(int, np.flatnonzero(labels == label))) for label in np.unique(labels[labels >= 0])]
     _check_disjoint(found)
     return tuple(group for group in found if group)
+
+
+def _are_lists(groups) -> bool:
+    """Whether groups are named by lists of indices, not by labels."""
+    return isinstance(groups, Sequence) and any(np.ndim(group) for group in groups)
+
+
+def _count_labels(groups) -> int | None:
+    return None if groups is None or _are_lists(groups) else int(np.size(groups))
 
 
 def _check_integers(*arrays):

@@ -7,7 +7,8 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 
-from jaxmle.core.tree import as_number, where_function
+from jaxmle.core.tree import where_function
+from jaxmle.priors.strength import as_numbers, over, positive
 from jaxmle.solvers.penalty import Penalty
 from jaxmle.terms.rough import RoughPrior
 
@@ -40,8 +41,9 @@ def laplace(where: str | Callable, loc: Any = 0.0, scale: Any = 1.0) -> RoughPri
         loc: its median, a number or an array shaped like the leaf, in the leaf's units: what the mode has exactly.
         scale: its mean absolute deviation, positive, likewise. A leaf of the term: a new value compiles nothing.
 
-    Returns a term, to be added to a likelihood; it has a prox and no derivatives. Errors: from ``jm.fit`` ``KeyError``
-    where no leaf has that name, ``ValueError`` where it is fixed, constrained or computed.
+    Returns a term, to be added to a likelihood; it has a prox and no derivatives. Errors: ``ValueError`` for a scale
+    that is not positive and finite; from ``jm.fit`` ``KeyError`` where no leaf has that name, ``ValueError`` where it
+    is fixed, constrained or computed, or where an array does not fit it.
 
     >>> import jax.numpy as jnp
     >>> round(float(laplace("beta", scale=2.0)({"beta": jnp.array([0.0, 2.0])})), 4)
@@ -49,21 +51,19 @@ def laplace(where: str | Callable, loc: Any = 0.0, scale: Any = 1.0) -> RoughPri
 
     Source: Tibshirani (1996), "Regression shrinkage and selection via the lasso", section 5.
     """
-    return of_strength(where, 1.0 / as_numbers(scale), loc)
+    return of_strength(where, 1.0 / positive(scale, "the scale of jm.priors.laplace"), loc)
 
 
 def of_strength(where, strength: Any, loc: Any = 0.0) -> RoughPrior:
-    """The Laplace prior by its strength."""
+    """The Laplace prior by its strength, a positive number or an array of them."""
     centre = None if isinstance(loc, int | float) and loc == 0 else as_numbers(loc)
-    return RoughPrior(where_function(where), Laplace(as_numbers(strength), centre))
+    return RoughPrior(where_function(where), Laplace(strength, centre))
 
 
 def flat_over(numbers: Any, leaves):
-    """One number for each entry of ``leaves``, flat, from a number or an array that fits each leaf."""
-    parts = [jnp.broadcast_to(jnp.asarray(numbers, leaf.dtype), leaf.shape).ravel() for leaf in leaves]
+    """One number for each entry of ``leaves``, flat, from a number or an array that fits each leaf.
+
+    Raises ``ValueError`` where it does not fit.
+    """
+    parts = [over(numbers, leaf).ravel() for leaf in leaves]
     return jnp.concatenate(parts) if parts else jnp.zeros(0)
-
-
-def as_numbers(value):
-    """A list of numbers as an array, any other as it is."""
-    return jnp.asarray(value) if isinstance(value, list | tuple) else as_number(value)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle.core.tree import as_number, where_function
+from jaxmle.priors.strength import over
 from jaxmle.terms.prior import LogPrior
 
 
@@ -29,7 +30,7 @@ class _Sum:
     def __call__(self, where, arguments, params):
         total = 0.0
         for leaf in map(jnp.asarray, jax.tree.leaves(where(params))):
-            shaped = [jnp.broadcast_to(jnp.asarray(a, leaf.dtype), leaf.shape) for a in arguments]
+            shaped = [over(argument, leaf) for argument in arguments]
             total = total + jnp.sum(self.log_density(leaf, *shaped))
         return jnp.asarray(total)
 

@@ -5,11 +5,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxmle.core.tree import as_number, where_function
-from jaxmle.priors.group_laplace import GroupLaplace, as_groups
-from jaxmle.priors.laplace import as_numbers
+from jaxmle.priors.group_laplace import of_strength as groups_of_strength
 from jaxmle.priors.laplace import of_strength as laplace_of_strength
 from jaxmle.priors.normal import normal
+from jaxmle.priors.strength import positive
 from jaxmle.terms.prior import LogPrior
 from jaxmle.terms.rough import RoughPrior
 
@@ -20,7 +19,7 @@ def l2(where: str | Callable, strength: Any) -> LogPrior:
     ``l2(where, 1 / (2 s ** 2))`` *is* ``jm.priors.normal(where, scale=s)``, constant included.
 
     Arguments: ``where``, the leaf it is over or a function of params; ``strength``, positive, a number or an array
-    shaped like the leaf, in one over its units squared.
+    shaped like the leaf, in one over its units squared. Errors: ``ValueError`` for one that is not positive and finite.
 
     >>> import jax.numpy as jnp
     >>> params = {"beta": jnp.array([0.0, 2.0])}
@@ -29,7 +28,8 @@ def l2(where: str | Callable, strength: Any) -> LogPrior:
 
     Source: Hoerl and Kennard (1970), "Ridge regression", section 6.
     """
-    return normal(where, scale=1.0 / jnp.sqrt(2.0 * jnp.asarray(as_number(strength))))
+    strength = positive(strength, "the strength of jm.penalties.l2")
+    return normal(where, scale=1.0 / jnp.sqrt(2.0 * jnp.asarray(strength)))
 
 
 def l1(where: str | Callable, strength: Any) -> RoughPrior:
@@ -52,6 +52,8 @@ def l1(where: str | Callable, strength: Any) -> RoughPrior:
 
     Arguments: ``where``, a leaf or a function of params that selects some as they are (``lambda p: p["beta"][1:]``),
     free and unconstrained; ``strength``, positive, a number or an array shaped like the leaf, in one over its units.
+    Errors: ``ValueError`` for a strength that is not positive and finite; from ``jm.fit`` those of
+    ``jm.priors.laplace``.
 
     >>> import jax.numpy as jnp
     >>> from jaxmle.priors.laplace import laplace
@@ -61,7 +63,7 @@ def l1(where: str | Callable, strength: Any) -> RoughPrior:
 
     Source: Tibshirani (1996), "Regression shrinkage and selection via the lasso", equation 1.
     """
-    return laplace_of_strength(where, strength)
+    return laplace_of_strength(where, positive(strength, "the strength of jm.penalties.l1"))
 
 
 def group_lasso(where: str | Callable, strength: Any, groups: Any = None, *, by_size: bool = False) -> RoughPrior:
@@ -74,7 +76,7 @@ def group_lasso(where: str | Callable, strength: Any, groups: Any = None, *, by_
     ``jm.penalties.l1`` it is the sparse group lasso.
 
     Arguments: ``where``, ``groups`` and ``by_size`` as for ``jm.priors.group_laplace``; ``strength``, positive, a
-    number or one for each group, in one over the units of the entries.
+    number or one for each group, in one over the units of the entries. Errors: those of ``jm.priors.group_laplace``.
 
     >>> import jax.numpy as jnp
     >>> from jaxmle.priors.group_laplace import group_laplace
@@ -85,5 +87,5 @@ def group_lasso(where: str | Callable, strength: Any, groups: Any = None, *, by_
 
     Source: Yuan and Lin (2006), "Model selection and estimation in regression with grouped variables", equation 2.1.
     """
-    groups = as_groups(groups)
-    return RoughPrior(where_function(where), GroupLaplace(as_numbers(strength), groups, bool(by_size)))
+    strength = positive(strength, "the strength of jm.penalties.group_lasso")
+    return groups_of_strength(where, strength, groups, by_size)
