@@ -7,8 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxmle.fitting.minibatch import Cut, row_fields
+from jaxmle.fitting.minibatch import Cut
 from jaxmle.terms import rows as row_tools
+from jaxmle.terms.sample import row_fields
 
 
 class Stream:

@@ -17,13 +17,14 @@ from jaxmle.fitting.checkpoint import Run
 from jaxmle.fitting.epoch import Carry, begin, is_slow_in_loops
 from jaxmle.fitting.explain import explain_failure
 from jaxmle.fitting.measure import ending
-from jaxmle.fitting.minibatch import Cut, at_rows, settled
+from jaxmle.fitting.minibatch import Cut, settled
 from jaxmle.fitting.options import Options, as_key, as_optimiser
 from jaxmle.fitting.result import Fit
 from jaxmle.fitting.training import Training
 from jaxmle.parameters.space import Space
 from jaxmle.terms.objective import Term, as_objective
 from jaxmle.terms.problem import Problem, as_problem
+from jaxmle.terms.sample import at_rows
 
 _TRIED_ROWS = 64
 
