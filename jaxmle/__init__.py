@@ -38,7 +38,7 @@ from jaxmle.parameters import (
     unit_vector,
 )
 from jaxmle.priors import penalties
-from jaxmle.terms import Objective, Problem, group_by, lane_axes, likelihood, log_prior, regression, shared
+from jaxmle.terms import Objective, Problem, group_by, lane_axes, likelihood, log_prior, regression, shard, shared
 
 __version__ = "0.1.0"
 
@@ -82,6 +82,7 @@ __all__ = [
     "save",
     "score_test",
     "scores",
+    "shard",
     "shared",
     "simplex",
     "solvers",

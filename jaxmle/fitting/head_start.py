@@ -10,11 +10,9 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxmle.core import status as codes
-from jaxmle.fitting.minibatch import at_rows
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.loop import run
 from jaxmle.terms.objective import Objective
-from jaxmle.terms.regression import Regression
 
 _LEAST_ROWS, _ROWS_FOR_A_NUMBER = 10_000, 100
 _LEAST_STRIDE, _LARGEST_STRIDE = 4, 32
@@ -31,7 +29,7 @@ def stride_of(objective: Objective, space: Space, start) -> int:
     likelihoods = [term for term in objective.terms if term.is_likelihood]
     if not likelihoods or objective.is_rough or not space.is_identity:
         return 1
-    if not all(isinstance(term, Regression) for term in likelihoods):
+    if not all(hasattr(term, "every") for term in likelihoods):
         return 1
     rows = min(term.count for term in likelihoods)
     stride = min(_LARGEST_STRIDE, rows // max(_LEAST_ROWS, _ROWS_FOR_A_NUMBER * start.size))
@@ -53,9 +51,7 @@ def head_start(stride: int, evaluate, objective: Objective, space: Space, start,
 def _every(objective: Objective, stride: int) -> Objective:
     """``objective`` with every ``stride``-th row of its likelihoods, which count that many times as much."""
     pairs = [
-        (at_rows(term, lambda leaf: leaf[::stride]), stride if factor is None else stride * factor)
-        if term.is_likelihood
-        else (term, factor)
+        (term.every(stride), stride if factor is None else stride * factor) if term.is_likelihood else (term, factor)
         for term, factor in zip(objective.terms, objective.factors, strict=True)
     ]
     return Objective(tuple(term for term, _ in pairs), tuple(factor for _, factor in pairs))

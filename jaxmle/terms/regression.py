@@ -7,6 +7,7 @@ Gauss-Newton curvature; for a linear predictor it is all there is (McCullagh and
 and Wright 2006, section 10.2).
 """
 
+import dataclasses
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, ClassVar
@@ -49,9 +50,7 @@ class Regression(Term):
             asked = order if curvature == OBSERVED else min(order, 1)
             values, slopes, bends = noise_derivatives(self.log_density, eta, moving, block["y"], asked)
             if asked < order:
-                bends = (
-                    -slopes[:, :, None] * slopes[:, None, :] if curvature == OPG else -self.information(eta, moving)
-                )
+                bends = -slopes[:, :, None] * slopes[:, None, :] if curvature == OPG else -self.information(eta, moving)
             kept = row_tools.weighted(values, weights)
             value, magnitude = jnp.sum(kept), jnp.sum(jnp.abs(kept)) + rounding_of(eta, moving, slopes, weights)
             gradient, gauss_newton, curved = predictor.pull_back(
@@ -96,6 +95,14 @@ class Regression(Term):
         predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
         concave = getattr(self.density, "CONCAVE_IN", ())
         return all(j in concave and predictor.parts[j].affine is not None for j in predictor.moving)
+
+    def every(self, stride: int) -> "Regression":
+        """The term with every ``stride``-th row."""
+        rows = {"x": self.x, "y": self.y, "weights": self.weights}
+        taken = jax.tree.map(
+            lambda leaf: leaf if row_tools.is_shared(leaf) else leaf[::stride], rows, is_leaf=row_tools.is_shared
+        )
+        return dataclasses.replace(self, **taken)
 
     def predictions(self, params):
         """The parameters of the density for each row, a tuple of arrays with a leading row axis."""
