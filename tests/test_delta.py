@@ -184,6 +184,9 @@ def test_what_g_must_return(spector):
     other = jm.models.poisson([1.0, 2.0])
     with pytest.raises(ValueError, match="the inference of a fit with other parameters"):
         jm.delta(other, jm.fit(other), "rate", covariance=inference)
+    elsewhere = jm.Fit.at(problem, {"beta": jnp.zeros(4)})
+    with pytest.raises(ValueError, match=r"the inference of another estimate; use jm\.infer of this fit"):
+        jm.delta(problem, elsewhere, "beta", covariance=inference)
     with pytest.raises(ValueError, match="there is no covariance 'wrong'"):
         jm.delta(problem, fit, "beta", covariance="wrong")
 

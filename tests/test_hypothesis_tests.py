@@ -266,7 +266,7 @@ def _failed(term, start):
 
 def test_likelihood_ratios_that_are_refused(nested):
     x, y, term, start, smaller = nested
-    larger, smaller = jm.infer(term, jm.fit(term, start)), jm.infer(term, smaller)
+    larger, reduced, smaller = jm.infer(term, jm.fit(term, start)), smaller, jm.infer(term, smaller)
     rows = {"gpa": x[:-1, 0], "rest": x[:-1, 1:]}
     fewer = jm.regression(jm.densities.bernoulli, _line, rows, y[:-1])
     whole = term + jm.priors.normal("gpa", scale=1.0)
@@ -283,6 +283,10 @@ def test_likelihood_ratios_that_are_refused(nested):
         (
             (larger, jm.infer(term, _failed(term, start))),
             "the smaller model gives no likelihood ratio: ran out",
+        ),
+        (
+            (larger, jm.infer(term, reduced, "hc0", weights="sampling")),
+            "with sampling weights the log-likelihood is not",
         ),
         ((wrong, smaller), "the larger model has the smaller log-likelihood, -22.18"),
     ]:

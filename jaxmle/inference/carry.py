@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtri
 
-from jaxmle.core.tree import as_array
+from jaxmle.core.tree import as_array, is_traced
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.infer import infer
 from jaxmle.inference.inference import Inference
@@ -26,6 +26,9 @@ def covariance_for(objective, fit: Fit, covariance: Any):
     if isinstance(covariance, Inference):
         if covariance.space.layout != fit.space.layout:
             raise ValueError("covariance= is the inference of a fit with other parameters; use jm.infer of this fit")
+        known = not is_traced((covariance.z, fit.z))
+        if known and not np.array_equal(np.asarray(covariance.z), np.asarray(fit.z), equal_nan=True):
+            raise ValueError("covariance= is the inference of another estimate; use jm.infer of this fit")
         return covariance.cov
     matrix, count = as_array(covariance, "covariance").astype(fit.z.dtype), count_scalars(fit.space)
     if matrix.shape != (count, count):

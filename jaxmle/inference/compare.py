@@ -46,7 +46,9 @@ class Comparison(Printed):
         numbers = [np.asarray(part) for part in parts]
         short = {"aic": "AIC", "aicc": "AICc", "bic": "BIC"}[self.by]
         missing = [name for name, value in zip(self.names, numbers[-1], strict=True) if np.isnan(value)]
-        note = f"{', '.join(missing)}: no {short}, since there is a prior, a factor, or too few observations."
+        note = (
+            f"{', '.join(missing)}: no {short}: there is a prior, a factor, sampling weights, or too few observations."
+        )
         return Table(
             title="Comparison of models",
             header=(("Observations", f"{float(self.nobs):g}"), ("By", short)),

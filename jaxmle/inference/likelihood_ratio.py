@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced
+from jaxmle.inference.asked import SAMPLING
 from jaxmle.inference.hypothesis import Test
 from jaxmle.inference.inference import Inference
 
@@ -26,8 +27,8 @@ def likelihood_ratio_test(larger: Inference, smaller: Inference) -> Test:
     statistic give NaN.
 
     Errors: ``TypeError`` where these are no inferences; ``ValueError`` for different numbers of observations, a prior,
-    an objective multiplied by a number, a fit that failed or is flat (its parameters cannot be counted), no more
-    parameters in the larger, or a smaller likelihood there.
+    an objective multiplied by a number, sampling weights, a fit that failed or is flat (its parameters cannot be
+    counted), no more parameters in the larger, or a smaller likelihood there.
 
     >>> import jaxmle as jm
     >>> problem = jm.models.normal([1.0, 2.0, 4.0, 5.0])
@@ -62,6 +63,11 @@ def _check(inference):
         raise ValueError(
             "the likelihood ratio test compares maxima of a likelihood: with a prior, a factor or jacobian=True the "
             "estimate is not one, and the statistic not chi-square; fit without it, or compare by prediction"
+        )
+    if inference.weights == SAMPLING:
+        raise ValueError(
+            "with sampling weights the log-likelihood is not that of the rows seen, and its ratio not chi-square: use "
+            "jm.wald_test with a sandwich, covariance=jm.infer(objective, fit, 'hc0', weights='sampling')"
         )
 
 
