@@ -177,7 +177,7 @@ def _joined(equation, *pieces):
     return Affine(designs[0], np.concatenate(coordinates, axis=equation.params["dimension"]))
 
 
-def _written_out(affine, dtype=float):
+def _written_out(affine, dtype: Any = float):
     return jnp.ones(affine.coordinates.shape[-1], dtype) if affine.design is None else affine.design
 
 

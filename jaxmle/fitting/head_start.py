@@ -1,7 +1,7 @@
 """A head start: where a log-concave likelihood of very many rows is highest on a sample of them.
 
-From there the climb on all rows reads the data two or three times instead of six or more. How the climb ends is judged on
-all rows, and a sample without a maximum of its own (one that is separated, say) is passed over.
+From there the climb on all rows reads the data two or three times instead of six or more. How the climb ends is judged
+on all rows, and a sample without a maximum of its own (one that is separated, say) is passed over.
 """
 
 import functools
@@ -26,7 +26,7 @@ def stride_of(objective: Objective, space: Space, start) -> int:
     None is taken where some likelihood is not known to be log-concave in z: a predictor that is affine, a density with
     ``CONCAVE_IN``, and no constraints.
     """
-    likelihoods = [term for term in objective.terms if term.is_likelihood]
+    likelihoods: list[Any] = [term for term in objective.terms if term.is_likelihood]
     if not likelihoods or objective.is_rough or not space.is_identity:
         return 1
     if not all(hasattr(term, "every") for term in likelihoods):
@@ -50,8 +50,12 @@ def head_start(stride: int, evaluate, objective: Objective, space: Space, start,
 
 def _every(objective: Objective, stride: int) -> Objective:
     """``objective`` with every ``stride``-th row of its likelihoods, which count that many times as much."""
-    pairs = [
+    pairs: list[Any] = [
         (term.every(stride), stride if factor is None else stride * factor) if term.is_likelihood else (term, factor)
-        for term, factor in zip(objective.terms, objective.factors, strict=True)
+        for term, factor in _pairs(objective)
     ]
     return Objective(tuple(term for term, _ in pairs), tuple(factor for _, factor in pairs))
+
+
+def _pairs(objective: Objective) -> Any:
+    return zip(objective.terms, objective.factors, strict=True)
