@@ -155,8 +155,10 @@ def test_the_mean_of_a_count_is_mapped_from_its_logarithm_though_the_concentrati
     y = np.array([0.0, 3.0, 1.0, 9.0, 2.0, 0.0, 5.0, 4.0, 12.0, 1.0])
     x = np.linspace(-1.0, 1.0, 10)
     term = jm.regression(jm.densities.negative_binomial, _dispersed, x, y)
-    fit = jm.fit(term, {"a": 1.0, "b": 0.0, "size": jm.positive(1.0)}).raise_if_failed()
-    mean, linear = jm.predict(term, fit), jm.predict(term, fit, kind="linear")
+    fit = jm.Fit.at(term, {"a": 1.0, "b": 0.5, "size": jm.positive(2.0)})
+    cov = 0.1 * np.eye(3)  # the density is slow to differentiate, and its information is not what is tested
+    mean, linear = (jm.predict(term, fit, kind=kind, covariance=cov) for kind in ("mean", "linear"))
+    np.testing.assert_allclose(linear.bse, np.sqrt(0.1 * (1 + x**2)), rtol=1e-12)
     np.testing.assert_allclose(mean.bse, np.exp(linear.value) * linear.bse, rtol=1e-10)
     np.testing.assert_allclose(mean.lower, np.exp(linear.lower), rtol=1e-12)
     np.testing.assert_allclose(mean.upper, np.exp(linear.upper), rtol=1e-12)
@@ -209,6 +211,26 @@ def test_jit_equals_eager_and_vmap_equals_a_loop():
     for result in batched:
         with pytest.raises(ValueError, match="has no single table; take a lane"):
             print(result)
+
+
+def test_new_values_of_the_same_shapes_compile_nothing():
+    traced = []
+
+    def predictor(params, row):
+        traced.append(None)
+        return (params["a"] + params["b"] * row["x"],)
+
+    def ask(seed, alpha):
+        x = np.random.default_rng(seed).normal(size=20)
+        term = jm.regression(jm.densities.poisson, predictor, {"x": x}, np.arange(20) % (3 + seed))
+        fit = jm.Fit.at(term, {"a": 0.0, "b": 0.1 * seed})
+        jm.predict(term, fit, {"x": x[:3]}, alpha=alpha)
+        jm.margins(term, fit, alpha=alpha)
+        jm.delta(term, fit, "b", alpha=alpha)
+        jm.wald_test(term, fit, f"a = {seed}, b = {alpha}")
+        return len(traced)
+
+    assert ask(1, 0.05) == ask(2, 0.1)
 
 
 def _coin(params, y):
