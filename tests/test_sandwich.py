@@ -5,7 +5,6 @@ Where both sides evaluate one formula at estimates that agree to 1e-9 standard e
 
 import functools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -131,7 +130,7 @@ def test_outer_product_of_the_gradient():
     _agree(_cov("Logit", "opg"), np.linalg.inv(scores.T @ scores))
 
 
-@pytest.mark.parametrize(("kind", "power"), [("hc2", 0.5), ("hc3", 1.0)])
+@pytest.mark.parametrize("kind, power", [("hc2", 0.5), ("hc3", 1.0)])
 def test_leverage_corrected_by_hand_outside_least_squares(kind, power):
     x, scores, v, bread = _pieces()
     h = v * np.einsum("ni,ij,nj->n", x, bread, x)
@@ -191,7 +190,7 @@ def test_a_case_weight_of_two_equals_the_row_twice(kind):
 
 
 def test_sampling_weights_of_a_mean():
-    """The weighted mean varies with sum w^2 (y - mean)^2 / (sum w)^2 (Hajek 1971); copies of the unit change nothing."""
+    """The weighted mean varies with sum w^2 (y - mean)^2 / (sum w)^2 (Hajek 1971)."""
     term = jm.likelihood(_normal, RESPONSE, COUNTS)
     fit = jm.fit(term, {"mu": 0.0, "sigma": jm.positive(1.0)})
     found = jm.infer(term, fit, "hc0", "sampling")
