@@ -101,6 +101,6 @@ def countable(status):
 def _statistic(llf_larger, llf_smaller, nobs_larger, nobs_smaller, status_larger, status_smaller):
     statistic = 2.0 * (llf_larger - llf_smaller)
     # What rounding, and fits that stop at their tolerance, can leave below zero.
-    slack = 1e4 * float(jnp.finfo(statistic.dtype).eps) * (1.0 + jnp.abs(llf_larger))
+    slack = 1e3 * float(jnp.finfo(statistic.dtype).eps) * (1.0 + jnp.abs(llf_larger))
     sound = countable(status_larger) & countable(status_smaller) & (nobs_larger == nobs_smaller)
     return jnp.where(sound & (statistic >= -slack), jnp.maximum(statistic, 0.0), jnp.nan)
