@@ -7,7 +7,6 @@ memory.
 
 import dataclasses
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,12 +16,11 @@ import jax.numpy as jnp
 
 from jaxmle.core import status as codes
 from jaxmle.fitting import program
+from jaxmle.fitting.chunks import in_chunks, lanes_in_cache
 from jaxmle.fitting.program import Ended, Found, concluded, differentiable, pieces, tolerance_in, verdict
 from jaxmle.solvers.choice import choose
 from jaxmle.terms.objective import as_objective
 
-CPU_NUMBERS = 2**18
-ACCELERATOR_NUMBERS = 2**26
 _REFILLS = 16  # how often each slot is filled, unless that leaves less than enough of them
 _FEWEST, _ENOUGH, _MOST = 4, 32, 2048
 _MOST_ON_ACCELERATOR = 2**15
@@ -52,11 +50,10 @@ class Lanes(eqx.Module):
 def slots_for(lanes: Lanes) -> int:
     """How many lanes are worked on at once: what fits the backend's fast memory, and on a CPU few enough for the queue
     to hide the slow ones."""
-    numbers = max(1, sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(lanes.own)))
+    in_cache = lanes_in_cache(lanes.own)
     if jax.default_backend() == "cpu":
-        in_cache = max(CPU_NUMBERS // numbers, _FEWEST)
-        return min(in_cache, max(-(-lanes.count // _REFILLS), _ENOUGH), _MOST, lanes.count)
-    return min(max(ACCELERATOR_NUMBERS // numbers, _ENOUGH), _MOST_ON_ACCELERATOR, lanes.count)
+        return min(max(in_cache, _FEWEST), max(-(-lanes.count // _REFILLS), _ENOUGH), _MOST, lanes.count)
+    return min(max(in_cache, _ENOUGH), _MOST_ON_ACCELERATOR, lanes.count)
 
 
 @functools.partial(jax.jit, static_argnames=("limit", "jacobian", "width"))
@@ -190,26 +187,6 @@ class Task(eqx.Module):
         state = _where(fresh, jax.vmap(self.begin)(own), slots.state)
         lane = jnp.where(idle, lane, slots.lane)
         return Slots(own, state, lane), ended, next + jnp.sum(fresh)
-
-
-def in_chunks(function: Callable, arguments: tuple, width: int):
-    """``function`` of every lane of ``arguments``, ``width`` of them at a time."""
-    count = jax.tree.leaves(arguments)[0].shape[0]
-
-    def chunk(i):
-        first = jnp.minimum(i * width, count - width)
-        return first, jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, width), arguments)
-
-    def add(i, results):
-        first, piece = chunk(i)
-        found = jax.vmap(function)(*piece)
-        return jax.tree.map(
-            lambda all, leaf: jax.lax.dynamic_update_slice_in_dim(all, leaf, first, axis=0), results, found
-        )
-
-    shapes = jax.eval_shape(lambda: jax.vmap(function)(*chunk(0)[1]))
-    results = jax.tree.map(lambda leaf: jnp.zeros((count, *leaf.shape[1:]), leaf.dtype), shapes)
-    return jax.lax.fori_loop(0, -(-count // width), add, results)
 
 
 def _where(condition, new, old):

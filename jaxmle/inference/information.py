@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, Evaluation
+from jaxmle.fitting.chunks import vmapped_in_chunks
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.inference.asked import Asked
 from jaxmle.terms import rows as row_tools
@@ -24,7 +25,7 @@ def information(asked: Asked, kind: str) -> Evaluation:
     cancels with that of the likelihood, whose gradient is opposite.
     """
     if kind == OBSERVED:
-        return evaluate_in_z(asked.objective, asked.space, asked.z, 2, asked.jacobian)
+        return _observed(asked)
     point, likelihoods = asked.space.point(asked.z), asked.likelihoods()
     total = nothing(point, 2)
     for i, (term, factor) in enumerate(zip(likelihoods.terms, likelihoods.factors, strict=True)):
@@ -37,6 +38,11 @@ def information(asked: Asked, kind: str) -> Evaluation:
         asked.priors(), asked.space, asked.z, 2, asked.jacobian, OBSERVED if asked.jacobian else kind
     )
     return asked.space.pull_back(total, asked.z, False) + priors
+
+
+@vmapped_in_chunks
+def _observed(asked: Asked) -> Evaluation:
+    return evaluate_in_z(asked.objective, asked.space, asked.z, 2, asked.jacobian)
 
 
 def is_simulated(term: Term) -> bool:
