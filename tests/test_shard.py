@@ -61,6 +61,16 @@ grad = [of_scale(plain), of_scale(sharded)]
 found["gradient"] = [worst(grad[1], grad[0]), True, ""]
 scores = [jm.scores(o, jm.fit(o)) for o in (plain, sharded)]
 found["scores"] = [worst(scores[1], scores[0]), scores[1].shape == scores[0].shape, ""]
+x = rng.standard_normal((7, 40, 2))
+y = (rng.random((7, 40)) < 0.5).astype(float)
+lanes = jax.vmap(jm.models.logistic)(jnp.asarray(x), jnp.asarray(y))
+one, many = jm.fit_batch(lanes), jm.fit_batch(lanes, devices=jax.devices())
+found["batch"] = [worst(many.params, one.params), bool(many.ok.all()), len(many.z.sharding.device_set)]
+by_lanes = jax.sharding.NamedSharding(jax.sharding.Mesh(np.asarray(jax.devices()), ("lanes",)), jax.P("lanes"))
+there = jax.vmap(jm.models.logistic)(jax.device_put(x[:6], by_lanes), jax.device_put(y[:6], by_lanes))
+many = jm.fit_batch(there, devices=jax.devices())
+error = worst(np.asarray(many.params["beta"]), np.asarray(one.params["beta"])[:6])
+found["batch there"] = [error, bool(np.asarray(many.ok).all()), len(many.z.sharding.device_set)]
 messages = []
 for bad in (jm.models.poisson_regression(np.where(np.arange(30)[:, None] == 7, np.nan, 1.0), np.ones(30)),):
     try:
@@ -100,6 +110,14 @@ def test_scores_and_derivatives(found):
     assert found["scores"][1]
 
 
+@pytest.mark.parametrize("name, devices", [("batch", 1), ("batch there", 3)])
+def test_lanes_are_shared_out_among_devices(found, name, devices):
+    error, ok, where = found[name]
+    assert ok
+    assert error < 1e-12  # a lane is the same on whatever device
+    assert where == devices
+
+
 def test_the_row_that_is_missing_is_named(found):
     assert "row 7" in found["messages"][0]
 
@@ -122,6 +140,12 @@ def test_on_one_device_it_changes_nothing():
 def test_what_has_no_rows_is_refused(term, words):
     with pytest.raises(TypeError, match=words):
         jm.shard(term)
+
+
+def test_a_batch_wants_devices():
+    lanes = jax.vmap(jm.models.logistic)(jnp.ones((2, 3, 1)), jnp.asarray([[0, 1, 1], [0, 0, 1]]))
+    with pytest.raises(ValueError, match="devices is empty"):
+        jm.fit_batch(lanes, devices=[])
 
 
 def test_no_devices_and_traced_terms_are_refused():

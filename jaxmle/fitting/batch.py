@@ -3,12 +3,14 @@
 import dataclasses
 import importlib
 import operator
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from jaxmle.core.rearrange import ArraySlot
 from jaxmle.core.tree import is_array, is_traced, named_leaves
@@ -34,6 +36,7 @@ def fit_batch(
     in_axes: Any = None,
     batch_size: int | None = None,
     progress: bool = False,
+    devices: Sequence[Any] | None = None,
     solver: Any = None,
     tolerance: float | None = None,
     max_steps: int | None = None,
@@ -50,6 +53,9 @@ def fit_batch(
             ``(axes,)``. By default ``(jm.lane_axes(objective), None)``.
         batch_size: how many lanes are worked on at once; by default what fits the backend's fast memory.
         progress: whether to show a bar, which needs tqdm; the program is then called piece by piece.
+        devices: the devices that share the lanes out among them, each with its own queue; by default one. The cores
+            of a CPU are devices too, where ``jax.config.update("jax_num_cpu_devices", 2)`` is said first of all. Data
+            that already lie on them, an equal number of lanes on each, are not moved, and then the fits lie there too.
         solver, tolerance, max_steps, jacobian: as for :func:`jaxmle.fit`.
 
     Returns a :class:`Fit` whose arrays have a leading lane axis. Nothing is raised about values: a lane whose data,
@@ -74,7 +80,7 @@ def fit_batch(
     Source: Nocedal and Wright (2006), "Numerical Optimization", chapter 4, for one lane.
     """
     batch = open_lanes(objective, start, in_axes)
-    return fit_lanes(batch, Options(solver, tolerance, max_steps, jacobian), batch_size, progress)
+    return fit_lanes(batch, Options(solver, tolerance, max_steps, jacobian), batch_size, progress, devices)
 
 
 class Batch(NamedTuple):
@@ -125,24 +131,29 @@ def _stand_in(index, leaf, axis):
     return leaf if axis is None else ArraySlot(index, leaf.shape[1:], leaf.dtype)
 
 
-def fit_lanes(batch: Batch, options: Options, batch_size: int | None = None, progress: bool = False) -> Fit:
+def fit_lanes(
+    batch: Batch, options: Options, batch_size: int | None = None, progress: bool = False, devices: Any = None
+) -> Fit:
     """The fits of a batch. Errors are those of :func:`fit_batch`."""
     check_options(options.tolerance, options.max_steps)
-    lanes, solver = batch.lanes, as_solver(options.solver)
-    width = slots_for(lanes) if batch_size is None else min(_as_size(batch_size), lanes.count)
+    lanes, solver, mesh = batch.lanes, as_solver(options.solver), _as_mesh(devices)
+    most = -(-lanes.count // (1 if mesh is None else mesh.size))
+    width = min(slots_for(lanes) if batch_size is None else _as_size(batch_size), most)
     objective, space, values = lanes.whole(lanes.at(0))
     method = -choose(space.size, objective.is_rough)[1] if solver is None else method_of(solver)
 
     def call(lanes):
-        return maximise_lanes(
-            lanes,
+        found = maximise_lanes(
+            lanes if mesh is None else lanes.on(mesh),
             solver,
             on_device(program.TOLERANCE_OF_DTYPE if options.tolerance is None else options.tolerance, float),
             on_device(DEFAULT_MAX_STEPS if options.max_steps is None else options.max_steps, int),
             limit=batch.limit,
             jacobian=bool(options.jacobian),
             width=width,
+            mesh=mesh,
         )
+        return found if mesh is None or lanes.are_on(mesh) else _together(found, lanes.count)
 
     before = len(program.TRACED)
     try:
@@ -217,6 +228,19 @@ def _check_one_lane(lanes: Lanes) -> None:
             f"in one of the {lanes.count} lanes: {error}. The first axis of data and weights counts lanes, the second "
             "rows, unless in_axes says otherwise"
         ) from error
+
+
+def _together(found, count: int):
+    """What was ``found`` on several devices, the first ``count`` lanes of it, on one."""
+    return jax.tree.map(lambda leaf: (leaf if is_traced(leaf) else jnp.asarray(np.asarray(leaf)))[:count], found)
+
+
+def _as_mesh(devices) -> Mesh | None:
+    if devices is None:
+        return None
+    if not len(devices):
+        raise ValueError("devices is empty: give one device or more, such as jax.devices(), or leave it out")
+    return Mesh(np.asarray(devices), ("lanes",))
 
 
 def _as_size(batch_size) -> int:

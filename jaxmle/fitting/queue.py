@@ -13,6 +13,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxmle.core import status as codes
 from jaxmle.fitting import program
@@ -42,6 +43,20 @@ class Lanes(eqx.Module):
         """What is their own of the lanes ``index``, a number or an array of them."""
         return jax.tree.map(lambda leaf: leaf[index], self.own)
 
+    def on(self, mesh: Mesh) -> "Lanes":
+        """The lanes on the devices of ``mesh``, the last one as often again as it takes to share them out evenly."""
+        size = -(-self.count // mesh.size) * mesh.size
+        places = jnp.minimum(jnp.arange(size), self.count - 1)
+        own = self.own if size == self.count else self.at(places)
+        by_lanes, everywhere = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in (mesh.axis_names, ()))
+        return Lanes(jax.device_put(own, by_lanes), jax.device_put(self.common, everywhere))
+
+    def are_on(self, mesh: Mesh) -> bool:
+        """Whether data of theirs lie on the devices of ``mesh`` already, as many lanes on each."""
+        devices = set(mesh.devices.ravel().tolist())
+        there = [getattr(getattr(leaf, "sharding", None), "device_set", None) for leaf in jax.tree.leaves(self.own)]
+        return self.count % mesh.size == 0 and any(found == devices for found in there)
+
     def whole(self, own) -> tuple:
         """The objective, the space and the values of one lane."""
         return eqx.combine(own, self.common)
@@ -56,10 +71,23 @@ def slots_for(lanes: Lanes) -> int:
     return min(max(in_cache, _ENOUGH), _MOST_ON_ACCELERATOR, lanes.count)
 
 
-@functools.partial(jax.jit, static_argnames=("limit", "jacobian", "width"))
-def maximise_lanes(lanes: Lanes, solver, tolerance, max_steps, *, limit, jacobian, width) -> Found:
-    """As :func:`jaxmle.fitting.program.maximise`, of each of ``lanes``, ``width`` of them at once."""
+@functools.partial(jax.jit, static_argnames=("limit", "jacobian", "width", "mesh"))
+def maximise_lanes(lanes: Lanes, solver, tolerance, max_steps, *, limit, jacobian, width, mesh=None) -> Found:
+    """As :func:`jaxmle.fitting.program.maximise`, of each of ``lanes``, ``width`` of them at once on each device of the
+    ``mesh``, whose number divides that of the lanes."""
     program.TRACED.append(None)
+
+    def here(lanes):
+        return _maximise_here(lanes, solver, tolerance, max_steps, limit, jacobian, width)
+
+    if mesh is None:
+        return here(lanes)
+    by_lanes, everywhere = PartitionSpec(*mesh.axis_names), PartitionSpec()
+    specs = (Lanes(jax.tree.map(lambda _: by_lanes, lanes.own), jax.tree.map(lambda _: everywhere, lanes.common)),)
+    return jax.shard_map(here, mesh=mesh, in_specs=specs, out_specs=by_lanes, check_vma=False)(lanes)
+
+
+def _maximise_here(lanes, solver, tolerance, max_steps, limit, jacobian, width) -> Found:
     task = Task.of(jax.lax.stop_gradient(lanes), solver, tolerance, max_steps, limit, jacobian)
     found = task.found(width)
     found = jax.vmap(lambda own, found: differentiable(jacobian, *lanes.whole(own)[:2], found))(lanes.own, found)
