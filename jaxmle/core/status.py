@@ -11,6 +11,7 @@ STALLED_AT_ROUNDING = 1
 COMPLETED = 2
 FLAT = 3
 GIVEN = 4
+STOPPED_EARLY = 5
 
 FIRST_FAILURE = 10
 OUT_OF_STEPS = 10
@@ -36,6 +37,7 @@ SENTENCES = {
         "or a parameter that does not enter); jm.summary names them"
     ),
     GIVEN: "evaluated at the values given; nothing was maximised",
+    STOPPED_EARLY: "stopped early, because the log-likelihood of the held-out data rose no more",
     OUT_OF_STEPS: (
         "ran out of steps before it converged; raise max_steps, start nearer, or rescale the parameters: the "
         "values are the best point met, not an estimate"
@@ -81,7 +83,8 @@ def is_ok(status):
 
 def is_maximum(status):
     """Whether ``status`` claims a maximum, not only a usable estimate."""
-    return (status >= 0) & (status < FIRST_FAILURE) & (status != COMPLETED) & (status != GIVEN)
+    ended = (status != COMPLETED) & (status != GIVEN) & (status != STOPPED_EARLY)
+    return (status >= 0) & (status < FIRST_FAILURE) & ended
 
 
 def still_moving(direction, z):

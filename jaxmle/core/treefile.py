@@ -63,6 +63,17 @@ def read_tree(path: str | os.PathLike, like: Any, kind: str) -> Any:
     return jax.tree_util.tree_unflatten(treedef, leaves)
 
 
+def kind_of(path: str | os.PathLike) -> str | None:
+    """The kind of tree that :func:`write_tree` wrote to ``path``; None where it was written by something else.
+
+    >>> kind_of("/dev/null")
+    """
+    try:
+        return _contents(pathlib.Path(path))[0]["kind"]
+    except (ValueError, OSError):
+        return None
+
+
 def _stored(leaf, name):
     """A leaf as an array that npz can hold, and the name of its dtype."""
     if _is_key(leaf):

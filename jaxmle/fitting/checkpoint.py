@@ -9,10 +9,16 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from jaxmle.core.treefile import read_tree, write_tree
+from jaxmle.core.treefile import kind_of, read_tree, write_tree
 from jaxmle.fitting.epoch import Carry
 
 KIND = "checkpoint of a training run"
+_BY_FINGERPRINT = {
+    "objective": "objective: its data, its weights or the numbers of its priors",
+    "space": "space: its marks, their bounds or what is fixed",
+    "optimiser": "optimiser, or other settings of it",
+    "held_out": "held_out",
+}
 
 
 class Best(eqx.Module):
@@ -36,7 +42,7 @@ class Run(eqx.Module):
     @classmethod
     def new(cls, carry: Carry, held_out: bool) -> "Run":
         """The run that has not begun; with ``held_out`` data its start is the best so far, if a bad one."""
-        dtype = carry.log_likelihood.dtype
+        dtype = carry.log_likelihood.total.dtype
         best = Best(carry.free, carry.state, np.full((), -np.inf, dtype)) if held_out else None
         none = np.zeros(0, dtype)
         return cls(carry, best, np.asarray(0), none, none, np.zeros(0, carry.taken.dtype))
@@ -46,12 +52,22 @@ class Run(eqx.Module):
 class Checkpoint:
     """A file that holds a run, replaced as a whole every ``every`` steps (None: every epoch).
 
-    ``identity`` are the numbers that the rest of the run depends on and that the file must agree with, by name.
+    ``identity`` are the numbers that the rest of the run depends on and that the file must agree with, by name; some
+    are fingerprints.
     """
 
     path: pathlib.Path
     every: int | None
     identity: dict[str, Any]
+
+    def refuse_others(self) -> None:
+        """Raise ``ValueError`` where the path is that of something else, which the first write would destroy."""
+        is_file = os.path.isfile(self.path) and os.path.getsize(self.path) > 0
+        if (is_file and kind_of(self.path) != KIND) or os.path.isdir(self.path):
+            raise ValueError(
+                f"{self.path} is there already and is no {KIND}, or a damaged one, and would be overwritten: give "
+                "another path as checkpoint, or remove it"
+            )
 
     def write(self, run: Run) -> None:
         """Put ``run`` into the file, in one stroke."""
@@ -70,9 +86,10 @@ class Checkpoint:
         for name, own in self.identity.items():
             its = np.asarray(found["identity"][name])
             if not np.array_equal(its, own):
+                which = _BY_FINGERPRINT.get(name) or f"{name} ({_short(its)}, and now {_short(own)})"
                 raise ValueError(
-                    f"the checkpoint at {self.path} is of a run with another {name} ({_short(its)}, and now "
-                    f"{_short(own)}): resume with the same call, or begin anew with resume=False"
+                    f"the checkpoint at {self.path} is of a run with another {which}: resume with the same call, or "
+                    "begin anew with resume=False"
                 )
         return found["run"]
 

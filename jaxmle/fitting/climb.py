@@ -106,7 +106,7 @@ def check_once(objective, space, values, fresh):
     if not fresh and key in _CHECKED:
         return
     try:
-        objective.check_values(lambda: [space.lift(point) for point in _tries(space.unlabelled(), values)])
+        objective.check_values(lambda: [space.lift(point) for point in tries(space.unlabelled(), values)])
     except Exception:
         program.forget()
         raise
@@ -114,10 +114,11 @@ def check_once(objective, space, values, fresh):
 
 
 @jax.jit
-def _tries(space, values):
-    """Points to try a function at: the start, and one off it in every direction."""
+def tries(space, values):
+    """Points to try a function at: the start, and one off it in every direction, up and down, so that what wide layers
+    add up stays small."""
     z = space.to_z(values)
-    return space.point(z), space.point(z + 0.1 * (1.0 + jnp.arange(z.size, dtype=z.dtype) % 7))
+    return space.point(z), space.point(z + 0.1 * jnp.sin(1.0 + jnp.arange(z.size, dtype=z.dtype)))
 
 
 def check_options(tolerance, max_steps) -> None:

@@ -9,8 +9,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Int
 
+from jaxmle.core.summation import Sum
 from jaxmle.fitting.minibatch import Cut
 from jaxmle.parameters.layout import FREE
 from jaxmle.parameters.space import Space
@@ -25,7 +26,7 @@ class Carry(eqx.Module):
     memory: Any  # of the optimiser
     average: Any  # of the iterates, None where it is not asked for
     state: Any  # of the user's functions
-    log_likelihood: Float[Array, ""]  # summed over the steps of the epoch so far
+    log_likelihood: Sum  # over the steps of the epoch so far
     taken: Int[Array, ""]  # steps since the start
     halted: Bool[Array, ""]  # a step was not finite; what is carried is from before it
 
@@ -73,7 +74,7 @@ def begin(space: Space, values, optimiser, state, averaged: bool) -> Carry:
         memory=_memory(optimiser, free),
         average=free if averaged else None,
         state=jax.tree.map(jnp.asarray, state),
-        log_likelihood=jnp.zeros((), z.dtype),
+        log_likelihood=Sum.of(jnp.zeros((), z.dtype)),
         taken=jnp.zeros((), int),
         halted=~jnp.all(jnp.isfinite(z)),
     )
@@ -164,7 +165,7 @@ def _step(task: Task, carry: Carry, places, counted, key) -> Carry:
         memory=memory,
         average=_averaged(carry, moved, task.average_from),
         state=state,
-        log_likelihood=carry.log_likelihood + steps * value + likelihood,
+        log_likelihood=carry.log_likelihood.plus(steps * value + likelihood),
         taken=carry.taken + 1,
         halted=carry.halted,
     )
@@ -264,7 +265,8 @@ def _point(space, free):
 
 def _from_zero(carry, first):
     """``carry`` with the sum over the epoch begun anew before its first step."""
-    return dataclasses.replace(carry, log_likelihood=jnp.where(first == 0, 0, carry.log_likelihood))
+    begun = jax.tree.map(lambda number: jnp.where(first == 0, 0, number), carry.log_likelihood)
+    return dataclasses.replace(carry, log_likelihood=begun)
 
 
 def _memory(optimiser, free):

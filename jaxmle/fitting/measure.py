@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle.core.evaluation import Evaluation
+from jaxmle.core.summation import Sum
 from jaxmle.fitting.epoch import dtype_of, flat, params_of, whole
 from jaxmle.fitting.minibatch import Cut
 from jaxmle.parameters.space import Space
@@ -20,21 +21,21 @@ def measure(cut: Cut, space: Space, free, state, size: int, order: int) -> Evalu
     """
 
     def add(i, total):
-        return total + _rows(cut, space, free, state, i * size, cut.count, size, order)
+        return total.plus(_rows(cut, space, free, state, i * size, cut.count, size, order))
 
-    return jax.lax.fori_loop(0, -(-cut.count // size), add, _whole(cut, space, free, order))
+    return jax.lax.fori_loop(0, -(-cut.count // size), add, Sum.of(_whole(cut, space, free, order))).value
 
 
 @functools.partial(jax.jit, static_argnames=("size", "order"))
-def measure_rows(cut: Cut, space: Space, free, state, first, real, size: int, order: int) -> Evaluation:
-    """The same of one block alone: of ``size`` rows from ``first`` on, those before ``real`` count."""
-    return _rows(cut, space, free, state, first, real, size, order)
+def measure_rows(total: Sum, cut: Cut, space: Space, free, state, first, real, size: int, order: int) -> Sum:
+    """``total`` and the same of one block alone: of ``size`` rows from ``first`` on, those before ``real`` count."""
+    return total.plus(_rows(cut, space, free, state, first, real, size, order))
 
 
 @functools.partial(jax.jit, static_argnames="order")
-def measure_whole(cut: Cut, space: Space, free, order: int) -> Evaluation:
-    """The same of what counts whole."""
-    return _whole(cut, space, free, order)
+def measure_whole(cut: Cut, space: Space, free, order: int) -> Sum:
+    """The same of what counts whole, a sum to add rows to."""
+    return Sum.of(_whole(cut, space, free, order))
 
 
 @jax.jit

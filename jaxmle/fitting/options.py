@@ -13,7 +13,7 @@ import optax
 
 from jaxmle.fitting.checkpoint import Checkpoint
 from jaxmle.fitting.minibatch import Cut
-from jaxmle.terms.objective import Term
+from jaxmle.terms.objective import Term, as_objective
 from jaxmle.terms.problem import Problem
 
 
@@ -38,8 +38,8 @@ class Options:
     def __post_init__(self):
         for name in ("batch_size", "epochs", "accumulate", "nobs", "patience", "checkpoint_every"):
             number = getattr(self, name)
-            if number is not None and (isinstance(number, bool) or number != int(number) or number < 1):
-                raise ValueError(f"{name} must be a whole number, one or more; it is {number}")
+            if number is not None and not (_is_whole(number) and number >= 1):
+                raise ValueError(f"{name} must be a whole number, one or more; it is {number!r}")
         if self.patience is not None and self.held_out is None:
             raise ValueError(
                 "patience counts epochs without a better log-likelihood of held-out data, and there are none: give "
@@ -54,10 +54,10 @@ class Options:
             )
         if self.batches is not None and self.batch_size is None:
             raise ValueError("with batches say the batch_size too: they are cut to it, so that one program serves all")
-        if self.average is not False and self.average is not True and not 0 <= self.average < self.epochs:
+        if not isinstance(self.average, bool) and not (_is_whole(self.average) and 0 <= self.average < self.epochs):
             raise ValueError(
                 f"average is True, or the epoch from which iterates are averaged, 0 to {self.epochs - 1}; it is "
-                f"{self.average}"
+                f"{self.average!r}"
             )
 
     def rows(self, cut: Cut) -> int:
@@ -79,8 +79,13 @@ class Options:
         return size
 
     def held_out_term(self) -> Term | None:
-        """The term on data kept apart, if any. Raises ``TypeError`` for what is no term."""
+        """The term on data kept apart, if any. Raises ``TypeError`` for what is no term, ``ValueError`` for a prior."""
         given = self.held_out.objective if isinstance(self.held_out, Problem) else self.held_out
+        if isinstance(given, Term) and not any(term.is_likelihood for term in as_objective(given).terms):
+            raise ValueError(
+                "held_out holds no data, so it cannot say which epoch was best: give a likelihood on data kept apart, "
+                "such as jm.likelihood(function, data)"
+            )
         if given is None or isinstance(given, Term):
             return given
         raise TypeError(
@@ -94,6 +99,10 @@ class Options:
             return None
         arrays = {name: np.asarray(number) for name, number in identity.items()}
         return Checkpoint(pathlib.Path(self.checkpoint), self.checkpoint_every, arrays)
+
+
+def _is_whole(number) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
 
 
 class Made(eqx.Module):

@@ -111,10 +111,14 @@ class Fit(eqx.Module):
     def _sentence(self) -> str:
         status = int(self.status)
         text = codes.sentence(status)
+        if isinstance(self.history, dict) and "steps" in self.history:
+            return _of_training(status, text, self.history, int(self.steps))
         left = 0.5 * float(self.newton_decrement) ** 2
         if status in (codes.CONVERGED, codes.STALLED_AT_ROUNDING, codes.FLAT):
             precision = "" if self.z.dtype == np.float64 else f" in {self.z.dtype}"
             gain = f"; log-density still to be gained {left:.1e}" if np.isfinite(left) else ""
+            if "proximal" in METHODS[abs(int(self.method))]:
+                gain += f"; KKT residual {float(self.gradient_norm):.1e}"
             return f"{text} ({_evaluations(self.steps)}{precision}{gain}){self._by()}"
         if status == codes.GIVEN and np.isfinite(left):
             return f"{text} (log-density still to be gained {left:.1e})"
@@ -124,6 +128,8 @@ class Fit(eqx.Module):
             return f"{text}; {self._where_to()}"
         if status in (codes.COMPLETED, codes.STOPPED_SHORT) and np.isfinite(left):
             return f"{text} ({_evaluations(self.steps)}; log-density still to be gained {left:.1e}){self._by()}"
+        if status == codes.NON_FINITE and "optax" in METHODS[abs(int(self.method))]:
+            return f"{text}; or the steps of the optimiser are too large: lower its learning rate"
         return text
 
     def _by(self) -> str:
@@ -150,6 +156,31 @@ class Fit(eqx.Module):
 
 def _evaluations(steps) -> str:
     return f"{int(steps)} evaluation{'s' * (int(steps) != 1)}"
+
+
+def _of_training(status: int, text: str, history: dict, steps: int) -> str:
+    """How a run of :func:`jaxmle.train` ended, in a sentence; epochs and steps are counted from zero."""
+    epochs, scores = len(history["log_likelihood"]), history.get("held_out")
+    broken = epochs > 0 and not np.isfinite(history["log_likelihood"][-1])
+    if status == codes.NON_FINITE and broken:
+        return (
+            f"the loss, or what the optimiser made of it, was not finite in step {steps} (epoch {epochs - 1}), and the "
+            "parameters are those before it: the steps are probably too large (lower the learning rate, or clip "
+            "gradients); else check the function for logs and roots of zero, and the scale of the data"
+        )
+    if status == codes.NON_FINITE and scores is not None and not np.isfinite(scores).any():
+        return (
+            "the log-likelihood of the held-out data was not finite after any epoch, so that none is the best, and the "
+            "parameters are the last: check that the model allows every row of held_out"
+        )
+    if not codes.is_ok(status):
+        return text
+    count = f"{steps} steps in {epochs} epoch{'s' * (epochs != 1)} by an optax optimiser"
+    if scores is None:
+        return f"{text} ({count})"
+    best = int(np.nanargmax(scores))
+    none = f"none of the {epochs - 1 - best} epochs since has a higher one; " if status == codes.STOPPED_EARLY else ""
+    return f"{text} ({count}); {none}the parameters are those after epoch {best}, counted from zero, the best there"
 
 
 def _put_together(found, space, method, jacobian) -> Fit:

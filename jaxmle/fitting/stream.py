@@ -38,7 +38,7 @@ class Stream:
         """For each step of an epoch, but for the first ``skip``, its rows in the place of the term's and how many
         of them count: a short last step is filled up with its own rows once more.
 
-        Raises ``ValueError`` where the pass did not have as many rows as it should.
+        Raises ``ValueError`` where the pass did not have as many rows as it should, or a weight is negative.
         """
         seen = 0
         for i, leaves in enumerate(self._pieces(self.batches(epoch) if callable(self.batches) else self.batches)):
@@ -57,8 +57,10 @@ class Stream:
 
     def _pieces(self, batches) -> Iterator[list[np.ndarray]]:
         held = None
-        for batch in batches:
+        for number, batch in enumerate(batches):
             leaves = self._leaves(batch)
+            if self.fields[-1] == "weights":
+                _check_weights(leaves[-1], number)
             held = leaves if held is None else [np.concatenate(pair) for pair in zip(held, leaves, strict=True)]
             for _ in range(len(held[0]) // self.size):
                 yield [leaf[: self.size] for leaf in held]
@@ -89,6 +91,16 @@ class Stream:
         fields = jax.tree_util.tree_unflatten(self.structure, leaves)
         term = dataclasses.replace(self.cut.sampled[0], **fields)
         return Cut((term,), self.cut.factors, self.cut.whole)
+
+
+def _check_weights(weights: np.ndarray, number: int) -> None:
+    bad = np.flatnonzero(~((weights >= 0) & np.isfinite(weights)))
+    if bad.size:
+        raise ValueError(
+            f"the weight of row {bad[0]} of batch {number} is {weights[bad[0]]} ({bad.size} such row"
+            f"{'s' * (bad.size > 1)} in it, all counted from zero); weights count cases, so they are finite and zero "
+            "or more"
+        )
 
 
 def _like(leaf: Any, own) -> np.ndarray:

@@ -9,24 +9,23 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import PRNGKeyArray
 
 from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.checkpoint import Run
 from jaxmle.fitting.epoch import Carry, begin, is_slow_in_loops
-from jaxmle.fitting.explain import explain_failure
 from jaxmle.fitting.measure import ending
-from jaxmle.fitting.minibatch import Cut, settled
 from jaxmle.fitting.options import Options, as_key, as_optimiser
 from jaxmle.fitting.result import Fit
 from jaxmle.fitting.training import Training
+from jaxmle.fitting.vetting import check_start, explain_halt
 from jaxmle.parameters.space import Space
-from jaxmle.terms.objective import Term, as_objective
+from jaxmle.solvers.choice import method_of
+from jaxmle.solvers.optax_solver import Optax
+from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem
-from jaxmle.terms.sample import at_rows
-
-_TRIED_ROWS = 64
 
 
 def train(
@@ -92,17 +91,21 @@ def train(
         progress: whether to show a bar, which needs tqdm.
         checkpoint: a file to keep the run in, replaced in one stroke every ``checkpoint_every`` steps (by default
             every epoch). With ``resume`` a run goes on from there and ends bit for bit where it would have without
-            the interruption (the same call, machine and ``batches``; more ``epochs`` are allowed).
+            the interruption (the same call, machine and ``batches``; more ``epochs`` are allowed). A run with other
+            data, weights, prior numbers, marks or settings of the optimiser is refused by their fingerprints; other
+            code in your functions, what they close over, and rows from ``batches`` cannot be told.
 
     Returns a :class:`Fit`, its values taken over all rows at the parameters returned (one more pass). It never says
-    converged: its status is that the steps were completed, or that the loss was not finite, with the last parameters
-    before that. ``history`` has ``log_likelihood`` for each epoch (over its batches, while it was moving), the
-    number of ``steps`` taken and ``held_out``, as arrays; ``state`` is the last state, or that of the best epoch.
+    converged: its status is that the steps were completed, that held-out data stopped it early, or that the loss (or
+    the held-out log-likelihood in every epoch) was not finite, with the last parameters before that. ``history`` has
+    ``log_likelihood`` for each epoch (over its batches, while it was moving), the number of ``steps`` taken and
+    ``held_out``, as arrays; ``state`` is the last state, or that of the best epoch.
 
     Errors: ``TypeError`` for an optimiser that is none of optax's, a key that is not one, a term that is not smooth,
     or batches that can be gone through only once; ``ValueError`` for sizes and counts that cannot be, terms with
-    different numbers of rows, a start outside its constraint, data that are missing or impossible at the start, or a
-    checkpoint of another run; ``FileNotFoundError`` where there is none to resume from; ``ImportError`` without tqdm.
+    different numbers of rows, a start outside its constraint, data (held out too) that are missing or impossible at
+    the start, negative weights, a function that is not row-wise, a checkpoint of another run, or a file in its place;
+    ``FileNotFoundError`` where there is none to resume from, or no folder for it; ``ImportError`` without tqdm.
 
     >>> import jax, jax.numpy as jnp, optax
     >>> import jaxmle as jm
@@ -137,11 +140,12 @@ def train(
     if space.size == 0:
         raise ValueError("every parameter is fixed, so there is nothing to train; call the objective on params instead")
     training = Training.of(problem.objective, space.unlabelled(), as_optimiser(optimiser), as_key(key), options)
+    held_out = options.held_out_term()
     carry = begin(training.task.space, values, training.task.optimiser, state, average is not False)
-    _check_values(problem.objective, space, values, carry)
+    check_start(problem.objective, held_out, space, values, carry)
     run = _finished(training, carry, options)
     if run.carry.halted:
-        _explain_halt(problem.objective, space, values, state, run)
+        explain_halt(problem.objective, training.stream, int(run.epoch) - 1, space, values, state)
     return _fit(training, run, space)
 
 
@@ -163,29 +167,6 @@ def _finished(training: Training, carry: Carry, options: Options) -> Run:
         return dataclasses.replace(training, bar=bar).finish(run)
 
 
-def _check_values(objective: Term, space: Space, values, carry: Carry) -> None:
-    """Raise where the start or the weights cannot be, or a function is not row-wise (tried on a few rows)."""
-    if carry.halted:
-        explain_failure(codes.START_OUTSIDE, objective, space, values)
-    params = space.lift(tuple(map(jnp.asarray, values)))
-    for term in Cut.of(settled(objective, carry.state)).sampled:
-        weights = term.weights_of_rows()
-        if weights is not None and not np.all((np.asarray(weights) >= 0) & np.isfinite(weights)):
-            explain_failure(codes.NEGATIVE_WEIGHT, objective, space, values)
-        if weights is not None and not np.any(np.asarray(weights) > 0):
-            explain_failure(codes.NO_WEIGHT, objective, space, values)
-        at_rows(term, lambda leaf: leaf[:_TRIED_ROWS]).check_values(lambda: [params])
-
-
-def _explain_halt(objective: Term, space: Space, values, state, run: Run) -> None:
-    """Raise where a step was not finite because of the data; return where there is nothing to be seen in them."""
-    reasons = objective.explain_data()
-    if not reasons and int(run.carry.taken) == 0:
-        reasons = as_objective(settled(objective, state)).explain(space.lift(tuple(map(jnp.asarray, values))))
-    if reasons:
-        raise ValueError("; ".join(reasons))
-
-
 def _fit(training: Training, run: Run, space: Space) -> Fit:
     """The fit that a finished run amounts to."""
     free, state = training.estimate(run)
@@ -194,7 +175,6 @@ def _fit(training: Training, run: Run, space: Space) -> Fit:
     history = {"log_likelihood": jnp.asarray(run.log_likelihood), "steps": jnp.asarray(run.steps)}
     if training.held_out is not None:
         history["held_out"] = jnp.asarray(run.held_out)
-    bad = bool(run.carry.halted) or not np.isfinite(found.value)
     return Fit(
         params=space.lift(point),
         z=z,
@@ -206,11 +186,19 @@ def _fit(training: Training, run: Run, space: Space) -> Fit:
         newton_decrement=jnp.asarray(np.asarray(np.nan, z.dtype)),
         gradient_norm=gradient_norm,
         steps=run.carry.taken,
-        status=jnp.asarray(codes.NON_FINITE if bad else codes.COMPLETED),
+        status=jnp.asarray(_status(training, run, found)),
         direction=jnp.zeros_like(z),
+        method=method_of(Optax(optax.identity())),
         history=history,
         state=state,
     )
+
+
+def _status(training: Training, run: Run, found) -> int:
+    scored = training.held_out is None or np.isfinite(run.held_out).any()
+    if bool(run.carry.halted) or not np.isfinite(found.value) or not scored:
+        return codes.NON_FINITE
+    return codes.STOPPED_EARLY if int(run.epoch) < training.epochs else codes.COMPLETED
 
 
 def _bar(training: Training, run: Run, progress: bool):

@@ -13,12 +13,14 @@ from jaxmle.core.evaluation import Evaluation
 from jaxmle.fitting.checkpoint import Best, Checkpoint, Run
 from jaxmle.fitting.epoch import Carry, Task, advance, advance_on, params_of, shuffle
 from jaxmle.fitting.explain import explained
+from jaxmle.fitting.fingerprint import fingerprint
 from jaxmle.fitting.measure import measure, measure_rows, measure_whole
 from jaxmle.fitting.minibatch import Cut
 from jaxmle.fitting.options import Options
 from jaxmle.fitting.stream import Stream
 from jaxmle.parameters.space import Space
 from jaxmle.terms.objective import Term
+from jaxmle.terms.sample import at_rows
 
 _NEVER = np.iinfo(np.int32).max
 _CALLS_FOR_A_BAR = 20  # an epoch under a progress bar is cut into
@@ -56,8 +58,12 @@ class Training:
             size=size,
             accumulate=options.accumulate,
         )
-        identity = {"rows": rows, "batch_size": size, "accumulate": options.accumulate, "average": average}
         held_out = options.held_out_term()
+        kept = None
+        if options.checkpoint is not None:
+            identity = {"rows": rows, "batch_size": size, "accumulate": options.accumulate, "average": average}
+            identity |= {"key": jax.random.key_data(key), **_fingerprints(task, held_out, options.batches is not None)}
+            kept = options.kept(identity)
         return cls(
             task=task,
             key=key,
@@ -65,12 +71,13 @@ class Training:
             stream=None if options.batches is None else Stream(options.batches, cut, task.rows_of_step, rows),
             held_out=None if held_out is None else Cut.of(held_out),
             patience=options.patience,
-            checkpoint=options.kept({**identity, "key": jax.random.key_data(key)}),
+            checkpoint=kept,
         )
 
     def finish(self, run: Run) -> Run:
         """Take the steps that are left, and write the last checkpoint."""
-        if int(run.carry.taken) == 0:
+        if self.checkpoint is not None and int(run.carry.taken) == 0:
+            self.checkpoint.refuse_others()
             self._save(run)
         while not self._is_over(run):
             run = self._close(self._epoch(run))
@@ -80,7 +87,7 @@ class Training:
 
     def estimate(self, run: Run) -> tuple[Any, Any]:
         """The free numbers that the run ends with, and the state that goes with them."""
-        if run.best is not None:
+        if run.best is not None and np.isfinite(run.best.held_out):
             return run.best.free, run.best.state
         return _current(run.carry), run.carry.state
 
@@ -91,8 +98,8 @@ class Training:
         total = measure_whole(self.task.cut, self.task.space, free, 1)
         for cut, real in self.stream.steps(0):
             for first in range(0, real, self.task.size):
-                total = total + measure_rows(cut, self.task.space, free, state, first, real, self.task.size, 1)
-        return total
+                total = measure_rows(total, cut, self.task.space, free, state, first, real, self.task.size, 1)
+        return total.value
 
     def _measured(self, cut: Cut, free, state, order: int) -> Evaluation:
         """The evaluation of ``cut``, whose rows are at hand."""
@@ -101,8 +108,8 @@ class Training:
             return measure(cut, space, free, state, size, order)
         total = measure_whole(cut, space, free, order)
         for first in range(0, cut.count, size):
-            total = total + measure_rows(cut, space, free, state, first, cut.count, size, order)
-        return total
+            total = measure_rows(total, cut, space, free, state, first, cut.count, size, order)
+        return total.value
 
     def _is_over(self, run: Run) -> bool:
         if bool(run.carry.halted) or int(run.epoch) >= self.epochs:
@@ -161,7 +168,7 @@ class Training:
     def _close(self, run: Run) -> Run:
         """The run after an epoch, with its line in the history; NaN where the epoch broke off."""
         dtype = run.log_likelihood.dtype
-        mean = np.asarray(run.carry.log_likelihood) / np.asarray(self.task.steps, dtype)
+        mean = np.asarray(run.carry.log_likelihood.value) / np.asarray(self.task.steps, dtype)
         run = dataclasses.replace(
             run,
             epoch=np.asarray(int(run.epoch) + 1),
@@ -185,6 +192,19 @@ class Training:
     def _save(self, run: Run) -> None:
         if self.checkpoint is not None:
             self.checkpoint.write(run)
+
+
+def _fingerprints(task: Task, held_out: Term | None, streamed: bool) -> dict[str, np.ndarray]:
+    """What tells the numbers of a run from those of another; rows that come from the host are not among them."""
+    cut = task.cut
+    if streamed:
+        cut = dataclasses.replace(cut, sampled=tuple(at_rows(term, lambda leaf: leaf[:0]) for term in cut.sampled))
+    return {
+        "objective": fingerprint(cut),
+        "space": fingerprint(task.space),
+        "optimiser": fingerprint(task.optimiser, code=True),
+        "held_out": fingerprint(held_out),
+    }
 
 
 def _current(carry: Carry):
