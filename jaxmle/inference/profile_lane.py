@@ -24,7 +24,8 @@ from jaxmle.inference.ridge import Ridge
 
 _TRUSTED = 0.1  # below this part of the drop the gain across is taken from the model
 _OFF, _POOR = 0.5, 0.1  # off its prediction by these parts of it, a value is refused, or the curvature taken anew
-_GROWTH, _FAR = 4.0, 3.0
+_GROWTH = 2.0
+_FLAT = 1e-4  # a slope at which as long a way again changes the log-density by this part of the drop is none
 _LEVEL_OFF = 1e-6
 
 
@@ -114,6 +115,7 @@ def first(aim: Aim, target: Profiled, functions: Callable | None, status) -> Lan
     z, start = aim.fit, aim.start
     zero, no = jnp.zeros((), z.dtype), jnp.zeros((), bool)
     diagonal = jnp.sqrt(jnp.abs(jnp.diagonal(start.curvature)))
+    diagonal = jnp.where(aim.ran_away, jnp.maximum(diagonal, 1.0 / (1.0 + jnp.abs(z))), diagonal)
     now, normal, _ = target.seen(functions, z)
     verdict = jnp.where(~jnp.any(normal != 0), outcome.CONSTANT, outcome.SEARCHING)
     verdict = jnp.where(~(aim.left <= aim.much), outcome.HIGHER, verdict)
@@ -200,6 +202,7 @@ def _judged(aim, lane, evaluation, finite) -> Lane:
 def _moved(lane, evaluation) -> Lane:
     """The lane on the point it asked for, with the curvature brought into line with the gradient there."""
     curvature = _secant(lane, evaluation.gradient)
+    length = jnp.linalg.norm(lane.scale * lane.step)
     return dataclasses.replace(
         lane,
         best=lane.z,
@@ -210,7 +213,7 @@ def _moved(lane, evaluation) -> Lane:
         before=lane.last,
         scale=jnp.maximum(lane.scale, jnp.sqrt(jnp.abs(jnp.diagonal(curvature)))),
         reach=_GROWTH * lane.reach,
-        radius=jnp.minimum(_GROWTH * lane.radius, _widest(lane.z.dtype)),
+        radius=jnp.maximum(_GROWTH * length, jnp.where(lane.steps == 0, 0.0, lane.radius / _GROWTH)),
     )
 
 
@@ -223,7 +226,7 @@ def _kept(lane, evaluation, finite) -> Lane:
         lane,
         reach=jnp.where(lane.onward, factor * jnp.abs(lane.to - lane.last.at), lane.reach),
         radius=factor * jnp.linalg.norm(lane.scale * lane.step),
-        broken=jnp.where(finite, lane.broken, jnp.minimum(lane.broken, lane.to)),
+        broken=jnp.where(finite | ~lane.onward, lane.broken, jnp.minimum(lane.broken, lane.to)),
     )
 
 
@@ -265,7 +268,7 @@ def _onwards(aim, target, lane, ridge, sight) -> Lane:
         lane,
         inside=jnp.where(above, jnp.maximum(lane.inside, sight.at), lane.inside),
         outside=jnp.where(certain & (excess < 0), jnp.minimum(lane.outside, sight.at), lane.outside),
-        rising=lane.rising | (trusted & (climb > 1e-3 * aim.drop)),
+        rising=lane.rising | (trusted & (ridge.gain <= 1e-3 * aim.drop) & (climb > 1e-2 * aim.drop)),
     )
     to = target.level * target.sign if aim.to_level else _crossing(aim, lane, sight, excess)
     change = jnp.where(trusted, jnp.clip(to - sight.at, -lane.reach, lane.reach), 0.0)
@@ -322,9 +325,8 @@ def _verdict(aim, lane, ridge, sight, excess, trusted, to, change):
     else:
         there = there & (jnp.abs(excess) <= little_excess) & sight.is_steady()
     way = sight.at - lane.origin
-    grown = (way >= 0.99 * _FAR * (lane.before.at - lane.origin)) & (way >= 0.99 * lane.unit) & (way > 0)
-    unchanged = jnp.abs(sight.height - lane.before.height) <= jnp.maximum(1e-6 * aim.drop, 2.0 * aim.noise)
-    endless = trusted & (excess > 0) & grown & unchanged & (not aim.to_level)
+    flat = jnp.abs(ridge.slope) * way <= _FLAT * aim.drop * ridge.length
+    endless = trusted & (excess > 0) & (way >= 0.99 * lane.unit) & (way > 0) & flat & (not aim.to_level)
     edge = trusted & (excess > 0) & (lane.broken - lane.inside <= 1e-7 * jnp.maximum(way, 1e-3 * lane.unit))
     shortest = 1e-9 * jnp.maximum(lane.unit, jnp.abs(way))
     stuck = lane.exact & jnp.where(trusted, (jnp.abs(change) < shortest) & ~there, lane.radius < shortest / lane.unit)
