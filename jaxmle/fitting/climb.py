@@ -65,7 +65,7 @@ def climb(what: Ascent, options: Options, starts: tuple | None = None) -> tuple[
     objective, limit, space, bare, values = what
     solver, tolerance, max_steps, jacobian = options
     check_options(tolerance, max_steps)
-    solver = as_solver(solver)
+    solver = None if solver is None else as_solver(solver)
     rough = as_objective(objective).is_rough
     method = -choose(space.size, rough)[1] if solver is None else method_of(solver)
     before = len(program.TRACED)
@@ -83,8 +83,9 @@ def climb(what: Ascent, options: Options, starts: tuple | None = None) -> tuple[
         check_once(objective, space, values, len(program.TRACED) > before)
     except Exception as error:
         raise explained(error, space.lift(values)) from error
-    if not isinstance(found.status, Tracer):
-        mildest = int(found.status) if starts is None else int(found.status.min())
+    status = found.status
+    if not isinstance(status, Tracer):
+        mildest = int(status) if starts is None else int(status.min())
         if mildest >= codes.FIRST_FAILURE:
             explain_failure(mildest, objective, space, values)
     return found, space, method

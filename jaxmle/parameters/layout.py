@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,11 @@ class Layout:
     def _key(self):
         fields = self.treedef, self.leaves, self.shapes, self.free_shapes, self.structure
         return hash(fields), fields
+
+    @functools.cached_property
+    def size(self) -> int:
+        """How many free numbers there are."""
+        return sum(math.prod(shape) for shape in self.free_shapes)
 
     def __hash__(self):
         return self._key[0]

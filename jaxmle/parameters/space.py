@@ -40,7 +40,7 @@ class Space(eqx.Module):
     @property
     def size(self) -> int:
         """How many free numbers there are: the length of z."""
-        return sum(math.prod(shape) for shape in self.layout.free_shapes)
+        return self.layout.size
 
     def unlabelled(self) -> "Space":
         """The same space without its labels: what is compiled, so that renaming compiles nothing."""
