@@ -13,6 +13,8 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+LONG = 5.0  # seconds; what takes longer is run three times only
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
@@ -25,7 +27,10 @@ class Row:
     error: float
     of: str
     dtype: str
+    error_of_errors: float = float("nan")  # of the largest standard error, where there are any
+    figure: float = float("nan")  # what is judged where it is not the warm time
     ratio: float | None = None  # the baseline's warm time over this one's: how many times as fast
+    target: str = ""  # whether the target is met, and by how much
 
 
 def time_of(function: Callable, least: float = 0.5, runs: int = 7) -> tuple[float, float]:
@@ -33,7 +38,18 @@ def time_of(function: Callable, least: float = 0.5, runs: int = 7) -> tuple[floa
     first = _once(function, 1)
     each = max(_once(function, 1), 1e-7)
     count = max(1, int(least / runs / each))
+    runs = min(runs, 3) if each > LONG else runs
     return first, float(np.median([_once(function, count) for _ in range(runs)]))
+
+
+def quickly(function: Callable) -> tuple[float, float]:
+    """The same from two calls only, for small sizes whose speed is not the point."""
+    return _once(function, 1), _once(function, 1)
+
+
+def timer(small: bool) -> Callable:
+    """:func:`quickly` for small sizes, else :func:`time_of`."""
+    return quickly if small else time_of
 
 
 def _once(function, count):
@@ -58,14 +74,15 @@ def against(baseline: Row, *rows: Row) -> list[Row]:
 def show(rows: list[Row]) -> str:
     """The rows as a Markdown table."""
     lines = [
-        "| question | who | first call | warm | ratio | error | dtype |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| question | who | first call | warm | ratio | error | of standard errors | dtype | target |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+        ratio = "" if row.ratio is None or not np.isfinite(row.ratio) else f"{row.ratio:.2f}"
+        error, errors = (f"{e:.1e}" if np.isfinite(e) else "" for e in (row.error, row.error_of_errors))
         lines.append(
             f"| {row.question} | {row.who} | {_seconds(row.first)} | {_seconds(row.warm)} | {ratio} | "
-            f"{row.error:.1e} {row.of} | {row.dtype} |"
+            f"{error} {row.of if error else ''} | {errors} | {row.dtype} | {row.target} |"
         )
     return "\n".join(lines)
 
@@ -83,19 +100,37 @@ def machine() -> dict:
         "jax": jax.__version__,
         "device": str(jax.devices()[0].device_kind),
         "backend": jax.default_backend(),
+        "devices": len(jax.devices()),
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "processor": platform.machine(),
-        "load": list(os.getloadavg()),
+        "processor": _processor(),
+        "load": [round(load, 2) for load in os.getloadavg()],
     }
 
 
-def save(rows: list[Row], folder: pathlib.Path) -> pathlib.Path:
-    """Write the rows with the machine's description as ``<date>-<backend>.json``; a later one of a day replaces it."""
+def _processor() -> str:
+    info = pathlib.Path("/proc/cpuinfo")
+    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    return f"{platform.machine()} {names[0].split(':')[1].strip()}" if names else platform.machine()
+
+
+def name_of(where: dict) -> str:
+    """A machine in a word: ``cpu-2``, ``gpu-nvidia-h200``."""
+    what = where["cpus"] if where["backend"] == "cpu" else "-".join(where["device"].lower().split())
+    return f"{where['backend']}-{what}"
+
+
+def save(name: str, where: dict, rows: list[Row], folder: pathlib.Path) -> pathlib.Path:
+    """Write the rows of a question into ``<date>-<machine>.json``, whose other questions stay as they are."""
     folder.mkdir(exist_ok=True)
-    path = folder / f"{time.strftime('%Y-%m-%d')}-{jax.default_backend()}.json"
-    content = {"machine": machine(), "rows": [dataclasses.asdict(row) for row in rows]}
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    path = folder / f"{time.strftime('%Y-%m-%d')}-{name_of(where)}.json"
+    content = json.loads(path.read_text()) if path.exists() else {}
+    content[name] = {"machine": where, "rows": [_plain(dataclasses.asdict(row)) for row in rows]}
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
     return path
+
+
+def _plain(row: dict) -> dict:
+    return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}
 
 
 def in_new_process(code: str) -> str:

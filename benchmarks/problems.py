@@ -29,3 +29,9 @@ def softmax(n: int, p: int, k: int):
     x, _, rng = design(n, p)
     beta = rng.standard_normal((p, k)) / np.sqrt(p)
     return x, np.argmax(x @ beta + rng.gumbel(size=(n, k)), axis=1)
+
+
+def negative_binomial(n: int, p: int, concentration: float):
+    x, beta, rng = design(n, p)
+    mean = np.exp(x @ beta) * rng.gamma(concentration, 1 / concentration, n)
+    return x, rng.poisson(mean).astype(float)
