@@ -1,9 +1,9 @@
 """Inference: what a fitted likelihood can honestly say.
 
 Functions of an objective and a fit, indifferent to who found the estimate. :func:`infer` gives standard errors, tests
-and intervals; :func:`summary` prints them. :func:`delta`, :func:`predict` and :func:`margins` carry them to what is
-computed from the parameters; tests and criteria judge hypotheses and models. Where something does not exist it is NaN,
-with its reason.
+and intervals; :func:`summary` prints them; :func:`profile` gives intervals without the normal approximation.
+:func:`delta`, :func:`predict` and :func:`margins` carry them to what is computed from the parameters; tests and
+criteria judge hypotheses and models. Where something does not exist it is NaN, with its reason.
 """
 
 from jaxmle.inference.compare import Comparison, compare
@@ -16,6 +16,8 @@ from jaxmle.inference.inference import Inference
 from jaxmle.inference.likelihood_ratio import likelihood_ratio_test
 from jaxmle.inference.margins import Margins, margins
 from jaxmle.inference.predict import Prediction, predict
+from jaxmle.inference.profile import Profile, profile
+from jaxmle.inference.profile_curve import ProfileCurve, profile_curve
 from jaxmle.inference.score import score_test
 from jaxmle.inference.scores import scores
 from jaxmle.inference.wald import wald_test
@@ -26,6 +28,8 @@ __all__ = [
     "Inference",
     "Margins",
     "Prediction",
+    "Profile",
+    "ProfileCurve",
     "Test",
     "aicc",
     "compare",
@@ -36,6 +40,8 @@ __all__ = [
     "likelihood_ratio_test",
     "margins",
     "predict",
+    "profile",
+    "profile_curve",
     "score_test",
     "scores",
     "summary",

@@ -102,13 +102,13 @@ def profile(
     Errors: ``ValueError`` for a level outside (0, 1), a batch of fits, a parameter that is fixed, a function that does
     not return one number; ``KeyError`` for a name that none has; ``TypeError`` for a prior with kinks.
 
-    Example: three waiting times of mean 2; the ends solve 3 (r - 1 - log r) = 1.92 with r the rate over its estimate.
+    Example: three counts of mean 3; the ends solve 3 (c - 3 - 3 log(c / 3)) = 1.92.
 
     >>> import jaxmle as jm
-    >>> problem = jm.models.exponential([1.0, 2.0, 3.0])
+    >>> problem = jm.models.poisson([2.0, 3.0, 4.0])
     >>> profile = jm.profile(problem, jm.fit(problem))
     >>> [round(float(end["rate"]), 4) for end in (profile.lower, profile.upper)]
-    [0.1275, 1.2574]
+    [1.4415, 5.4081]
 
     Source: Venzon and Moolgavkar (1988), "A method for computing profile-likelihood-based confidence intervals".
     """
@@ -285,7 +285,5 @@ def _wald(targets, space, z, cov, quantile):
     if PLAIN not in targets.links or min(targets.places) < 0:
         bse = errors(jax.jacfwd(space.scalars)(z)[chosen], cov)
         plain = scalars - quantile * bse, scalars + quantile * bse
-        return tuple(
-            jnp.where(np.asarray(targets.places) >= 0, a, b) for a, b in zip(in_z, plain, strict=True)
-        )
+        return tuple(jnp.where(np.asarray(targets.places) >= 0, a, b) for a, b in zip(in_z, plain, strict=True))
     return in_z

@@ -62,7 +62,7 @@ def profile_curve(
     >>> problem = jm.models.normal([1.0, 2.0, 6.0])
     >>> curve = jm.profile_curve(problem, jm.fit(problem), "mu", jnp.array([3.0, 5.0]))
     >>> [round(float(drop), 4) for drop in curve.drop]
-    [0.0, 0.9274]
+    [0.0, 0.9286]
 
     Source: Pawitan (2001), "In All Likelihood", section 3.4.
     """

@@ -140,7 +140,7 @@ def asked_scalars(space: Space, which: Any) -> tuple[int, ...]:
 
 
 def _is_named(name, label, leaf):
-    return name == label or name == leaf or (leaf.startswith(str(name)) and leaf[len(str(name))] in ".[")
+    return name in (label, leaf) or leaf.startswith((f"{name}.", f"{name}["))
 
 
 def _not_there(space, name, labels):

@@ -56,9 +56,7 @@ class Ridge(eqx.Module):
         rest, coupling, inner = slope[1:], matrix[1:, 0], matrix[1:, 1:]
         if rest.size == 0:
             nothing, zero, true = rest, jnp.zeros((), h.dtype), jnp.ones((), bool)
-            return cls(
-                zero, slope[0], matrix[0, 0], length, nothing, nothing, true, zero, mirror, turn, scale
-            )
+            return cls(zero, slope[0], matrix[0, 0], length, nothing, nothing, true, zero, mirror, turn, scale)
         across = trust_region.best_step(rest, inner, jnp.ones_like(rest), radius, noise)
         lifted = inner + jnp.finfo(h.dtype).eps ** 0.75 * jnp.eye(rest.size, dtype=h.dtype)  # where some are free
         drift = linalg.solve_factored(linalg.factor(lifted)[0], coupling)
@@ -80,7 +78,10 @@ class Ridge(eqx.Module):
 
     def step(self, along) -> Any:
         """The step in z to the ridge and ``along`` it, in units of its first axis."""
-        return _reflected(self.mirror, jnp.concatenate([along[None], self.across + along * self.drift]) * self.turn) / self.scale
+        return (
+            _reflected(self.mirror, jnp.concatenate([along[None], self.across + along * self.drift]) * self.turn)
+            / self.scale
+        )
 
     def change(self, along) -> Any:
         """How much the model changes over :meth:`step`."""
