@@ -1,6 +1,7 @@
 """The best of many starts."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -9,10 +10,13 @@ from jaxtyping import Array, Int
 
 from jaxmle.core import status as codes
 from jaxmle.fitting.climb import Options, ascent, climb
+from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.parameters.starts import first_start, free_values
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem
+
+_ROUNDINGS = 8  # of a sum, in units of eps times its magnitude: blocks of rows keep them few
 
 
 def fit_best(
@@ -31,8 +35,10 @@ def fit_best(
 
     Returns ``(fit, reached)``: the fit of the highest value among those that are ok, and how many starts reached that
     value. ``fit.history`` says where each start ended: ``value``, ``status``, ``z``, and ``maximum``, the number of
-    the distinct maximum it found, 0 the best, 1 the next, -1 none (maxima whose values agree, as those do that differ
-    by a relabelling, count as one). Where every start failed it is the fit that got highest, ``reached`` is zero.
+    the distinct maximum it found, 0 the best, 1 the next, -1 none. Maxima whose values agree to rounding, as those do
+    that differ by a relabelling, count as one; a value is known to the rounding error of the sum it is, and to what is
+    still to be gained where its climb ended. Where every start failed it is the fit that got highest, ``reached`` is
+    zero.
 
     Errors: those of ``jm.fit``, where every start meets them; ``ValueError`` where the leading axes differ.
 
@@ -56,23 +62,32 @@ def fit_best(
         )
     what = ascent(objective, first_start(starts))
     found, space, method = climb(what, Options(solver, tolerance, max_steps, jacobian), values)
-    best, reached, history = _pick(found)
+    best, reached, history = _pick(found, what.objective, what.bare, bool(jacobian))
     fit = Fit.of(best, space, method, bool(jacobian))
     return dataclasses.replace(fit, history=history), reached
 
 
-@jax.jit
-def _pick(found):
-    """The best lane, how many lanes reached its value, and where each lane ended."""
+@functools.partial(jax.jit, static_argnames="jacobian")
+def _pick(found, objective, space, jacobian):
+    """The best lane, how many lanes reached its maximum, and where each lane ended."""
     good = codes.is_ok(found.status)
     value = jnp.where(jnp.isfinite(found.value), found.value, -jnp.inf)
     rank = jnp.where(good, value, -jnp.inf)
     at = jnp.where(jnp.any(good), jnp.argmax(rank), jnp.argmax(value))
     best = jax.tree.map(lambda leaf: leaf[at], found)
-    slack = jnp.finfo(value.dtype).eps ** 0.5 * (1.0 + jnp.abs(best.value))
+    magnitude = jnp.maximum(evaluate_in_z(objective, space, best.z, 0, jacobian).magnitude, jnp.abs(best.value))
+    slack = _uncertainty(magnitude.astype(value.dtype), found.newton_decrement)
     order = jnp.argsort(-rank)
-    falls = jnp.diff(rank[order], prepend=rank[order][:1]) < -slack
+    falls = jnp.diff(rank[order], prepend=rank[order][:1]) < -slack[order]
     number = jnp.zeros(value.size, int).at[order].set(jnp.cumsum(falls))
-    reached = jnp.sum(good & (rank >= best.value - slack))
     maximum = jnp.where(good, number, -1)
+    reached = jnp.sum(maximum == 0)
     return best, reached, {"value": found.value, "status": found.status, "z": found.z, "maximum": maximum}
+
+
+def _uncertainty(magnitude, decrement):
+    """By how much each lane's value may lie below that of its maximum: the rounding error of a sum of ``magnitude``,
+    and twice what its last Newton step would still gain. Where no curvature was taken it is a guess, with more room."""
+    eps = jnp.finfo(magnitude.dtype).eps
+    guess = eps ** (2 / 3) * (1.0 + magnitude)
+    return _ROUNDINGS * eps * (1.0 + magnitude) + jnp.where(jnp.isfinite(decrement), decrement**2, guess)
