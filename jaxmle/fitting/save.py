@@ -12,6 +12,7 @@ import numpy as np
 from jaxmle.core.files import write_whole
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.encoding import NOTHING, UnknownClass, UnlikeSpecimen, decode, encode
+from jaxmle.fitting.plausible import contradiction
 from jaxmle.fitting.result import Fit
 from jaxmle.parameters.layout import FREE
 from jaxmle.parameters.space import Space
@@ -62,9 +63,10 @@ def load(path: str | os.PathLike, like: Any = None) -> Fit:
     NamedTuples, Equinox modules or other classes of yours, which a file cannot rebuild: the start the fit was made
     from, marks and all, or another fit of the same structure. Its numbers are not used, its structure is compared.
 
-    Errors: ``ValueError`` for a file that is cut short, damaged, of something else or of a later version, for 64-bit
-    numbers while JAX has 64 bits turned off, and for a ``like`` that is missing or of another structure; ``OSError``
-    where there is no such file.
+    Errors: ``ValueError`` for a file that is cut short, damaged, of something else or of a later version, for parts
+    that contradict each other (parameters that are not those of ``z``), for 64-bit numbers while JAX has 64 bits turned
+    off, and for a ``like`` that is missing, of another structure or with other marks; ``OSError`` where there is no
+    such file.
 
     >>> import tempfile
     >>> import jaxmle as jm
@@ -89,8 +91,10 @@ def load(path: str | os.PathLike, like: Any = None) -> Fit:
     if not isinstance(fit, Fit) or not isinstance(fit.space, Space):
         raise _damaged(path, "it does not hold a fit")
     if like is not None:
-        _compare(path, fit.space.layout, specimen.space.layout)
-    _check(path, fit)
+        _compare(path, fit.space, specimen.space)
+    why = contradiction(fit)
+    if why is not None:
+        raise _damaged(path, why)
     return fit
 
 
@@ -143,20 +147,6 @@ def _damaged(path, why) -> ValueError:
     return ValueError(f"{path} is damaged or cut short ({why}); copy it again from where it was, or fit again")
 
 
-def _check(path, fit):
-    """Refuse arrays that cannot be those of one fit."""
-    batch, space = np.shape(fit.status), fit.space
-    leaves = jax.tree_util.tree_leaves(fit.params)
-    shapes = {leaf.name: space.layout.shapes[leaf.index] for leaf in space.layout.leaves if leaf.kind == FREE}
-    at = {leaf.name: i for i, leaf in enumerate(space.layout.leaves)}
-    whole = len(leaves) == len(space.layout.leaves) and len(space.bijections) == len(space.layout.shapes)
-    if not whole or np.shape(fit.z) != (*batch, space.size):
-        raise _damaged(path, "it has not as many numbers as parameters")
-    for name, shape in shapes.items():
-        if np.shape(leaves[at[name]]) != (*batch, *shape):
-            raise _damaged(path, f"parameter {name!r} has shape {np.shape(leaves[at[name]])}, not {(*batch, *shape)}")
-
-
 def _specimen(like) -> Any:
     """Something with the fields of a fit that show its structure."""
     if isinstance(like, Fit):
@@ -166,7 +156,15 @@ def _specimen(like) -> Any:
 
 
 def _compare(path, found, wanted):
-    """Refuse a ``like`` with another layout, naming the first parameter that differs."""
+    """Refuse a ``like`` with another layout or other marks, naming the first parameter that differs."""
+    _compare_layouts(path, found.layout, wanted.layout)
+    names = [leaf.name for leaf in found.layout.leaves if leaf.kind == FREE]
+    for name, have, want in zip(names, found.bijections, wanted.bijections, strict=True):
+        if jax.tree_util.tree_structure(have) != jax.tree_util.tree_structure(want):
+            raise _unlike(path, f"{name!r} is {have.describe()} in it and {want.describe()} in like")
+
+
+def _compare_layouts(path, found, wanted):
     pairs = zip([*_described(found), None], [*_described(wanted), None], strict=False)
     for have, want in pairs:
         if have != want:
