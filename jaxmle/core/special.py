@@ -29,6 +29,8 @@ Real = Float[Array, "..."]
 _BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510]
 # B_2j / (2j (2j - 1)), the coefficients of x^(1-2j) in Stirling's series.
 _STIRLING = [b / ((2 * j) * (2 * j - 1)) for j, b in enumerate(_BERNOULLI, 1)]
+_STIRLING_SLOPE = [c * (1 - 2 * j) for j, c in enumerate(_STIRLING, 1)]
+_STIRLING_BEND = [-c * 2 * j for j, c in enumerate(_STIRLING_SLOPE, 1)]
 # The same for log Gamma(x + 1/2) - log Gamma(x): B_k(1/2) - B_k = -(2 - 2^(1-k)) B_k.
 _HALF_STEP = [-(2 - 2.0 ** (1 - 2 * j)) * c for j, c in enumerate(_STIRLING, 1)]
 _SHIFT = 8  # the series above are good to 1e-16 from here on
@@ -68,10 +70,12 @@ def _product(factors: Iterable[Real]) -> Real:
     return reduce(jnp.multiply, factors)
 
 
+@jax.custom_jvp
 def binet(x: Real) -> Real:
     """Binet's function, log Gamma(x) - (x - 1/2) log x + x - log(2 pi)/2, for x > 0.
 
-    Stirling's series from x = 8 on; below, the recurrence Gamma(x + 8) = x (x + 1) ... (x + 7) Gamma(x).
+    Stirling's series from x = 8 on; below, the recurrence Gamma(x + 8) = x (x + 1) ... (x + 7) Gamma(x). Its derivatives
+    are the same series and recurrence, differentiated by hand: the recurrence of digamma is one quotient.
     Source: Abramowitz and Stegun (1964), 6.1.40 and 6.1.16.
     """
     near = x < _SHIFT
@@ -79,6 +83,43 @@ def binet(x: Real) -> Real:
     rising = _product(low + k for k in range(_SHIFT))
     step = (low - 0.5) * jnp.log1p(_SHIFT / low) + jnp.log((low + _SHIFT) ** _SHIFT / rising) - _SHIFT
     return _odd_series(jnp.where(near, x + _SHIFT, x), _STIRLING) + jnp.where(near, step, 0.0)
+
+
+binet.defjvps(lambda tangent, out, x: _binet_slope(x) * tangent)
+
+
+@jax.custom_jvp
+def _binet_slope(x: Real) -> Real:
+    """The derivative of Binet's function, digamma(x) - log x + 1/(2 x)."""
+    near = x < _SHIFT
+    low = jnp.where(near, x, 1.0)
+    product, slope, _ = _rising(low)
+    step = jnp.log1p(_SHIFT / low) - slope / product + 0.5 * (_SHIFT / low / (low + _SHIFT))
+    inverse = 1 / jnp.where(near, x + _SHIFT, x)
+    return inverse * inverse * _horner(inverse * inverse, _STIRLING_SLOPE) + jnp.where(near, step, 0.0)
+
+
+_binet_slope.defjvps(lambda tangent, out, x: _binet_bend(x) * tangent)
+
+
+def _binet_bend(x: Real) -> Real:
+    """The second derivative of Binet's function, trigamma(x) - 1/x - 1/(2 x^2)."""
+    near = x < _SHIFT
+    low = jnp.where(near, x, 1.0)
+    product, slope, bend = _rising(low)
+    squares = (slope / product) ** 2 - bend / product
+    high = low + _SHIFT
+    step = squares - _SHIFT / low / high - 0.5 * _SHIFT * (low + high) / (low * high) ** 2
+    inverse = 1 / jnp.where(near, x + _SHIFT, x)
+    return inverse**3 * _horner(inverse * inverse, _STIRLING_BEND) + jnp.where(near, step, 0.0)
+
+
+def _rising(x: Real):
+    """x (x + 1) ... (x + 7), and its first and second derivatives."""
+    product, slope, bend = x, jnp.ones_like(x), jnp.zeros_like(x)
+    for k in range(1, _SHIFT):
+        product, slope, bend = product * (x + k), slope * (x + k) + product, bend * (x + k) + 2 * slope
+    return product, slope, bend
 
 
 def log_gamma_half_step(x: Real) -> Real:
@@ -162,12 +203,12 @@ def compound_log(x: Real, n: Real) -> Real:
 
 compound_log.defjvps(
     lambda tangent, out, x, n: tangent / (1 + x / n),
-    lambda tangent, out, x, n: tangent * _compound_slope(x / n),
+    lambda tangent, out, x, n: tangent * compound_slope(x / n),
 )
 
 
 @jax.custom_jvp
-def _compound_slope(q: Real) -> Real:
+def compound_slope(q: Real) -> Real:
     """log(1 + q) - q / (1 + q), of order q^2/2; for small q by log(1 + q) = 2 artanh(q / (2 + q))."""
     near = q < 0.1
     s = jnp.where(near, q / (2 + q), 0.0)
@@ -175,7 +216,7 @@ def _compound_slope(q: Real) -> Real:
     return jnp.where(near, series, jnp.log1p(q) - 1 / (1 + 1 / jnp.where(near, 1.0, q)))
 
 
-_compound_slope.defjvps(lambda tangent, out, q: tangent * (q / (1 + q) / (1 + q)))
+compound_slope.defjvps(lambda tangent, out, q: tangent * (q / (1 + q) / (1 + q)))
 
 
 @jax.custom_jvp

@@ -6,7 +6,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
-from jaxmle.core.special import binet, expm1mx, log_factorial_excess, sigmoid
+from jaxmle.core.special import binet, compound_slope, expm1mx, log_factorial_excess, sigmoid
 from jaxmle.densities._inputs import floats, inside, is_count, spread
 
 SUPPORT = "a count: 0, 1, 2, ..."
@@ -22,6 +22,7 @@ def support(y: ArrayLike, log_mean: ArrayLike, concentration: ArrayLike) -> Bool
     return is_count(floats(y, log_mean, concentration)[0])
 
 
+@jax.custom_jvp
 def _deviance(y: Real, log_mean: Real, r: Real) -> Real:
     """The sum of half the deviances of y and of r from their shares of y + r.
 
@@ -30,10 +31,9 @@ def _deviance(y: Real, log_mean: Real, r: Real) -> Real:
     or r, to rounding, and the logs are linear in log m; a third of the exponents leaves room for the squares
     in derivatives.
     """
-    reach = jnp.log(jnp.finfo(r.dtype).max) / 3
-    top = jax.lax.stop_gradient(jnp.log(r)) + reach
-    over, under = jnp.maximum(log_mean - top, 0.0), jnp.minimum(log_mean + reach, 0.0)
-    inverse, log_mean = jnp.exp(-jnp.maximum(log_mean, -reach)), jnp.minimum(log_mean, top)
+    reach = _reach(r)
+    under, inverse = jnp.minimum(log_mean + reach, 0.0), jnp.exp(-jnp.maximum(log_mean, -reach))
+    log_mean, over = _below_top(log_mean, r)
     m, r_share = jnp.exp(log_mean), sigmoid(jnp.log(r) - log_mean)
     above, some = m > y, jnp.maximum(y, 1.0)
     high, low = jnp.where(above, m, y), jnp.where(above, y, m)
@@ -42,6 +42,28 @@ def _deviance(y: Real, log_mean: Real, r: Real) -> Real:
     share = jnp.log1p(jnp.where(above, up, (some * inverse - 1) / (1 + y / r)))
     log_total, log_share = jnp.where(above, size, -size) + over, jnp.where(above, share, -share) + under
     return r * expm1mx(-log_total) + jnp.where(y > 0, y * expm1mx(log_share), m * r_share)
+
+
+@_deviance.defjvp
+def _(primals, tangents):
+    """The derivatives are r (m - y)/(r + m) in log m and log((r + m)/(r + y)) - (m - y)/(r + m) in r."""
+    y, log_mean, r = primals
+    _, log_mean_tangent, r_tangent = tangents
+    log_mean, over = _below_top(log_mean, r)
+    m = jnp.exp(log_mean)
+    in_log_mean = sigmoid(jnp.log(r) - log_mean) * (m - y)
+    in_r = compound_slope((m - y) / (r + y)) + over
+    return _deviance(*primals), in_log_mean * log_mean_tangent + in_r * r_tangent
+
+
+def _below_top(log_mean: Real, r: Real):
+    """`log_mean` kept below `top`, and by how much it was over."""
+    top = jax.lax.stop_gradient(jnp.log(r)) + _reach(r)
+    return jnp.minimum(log_mean, top), jnp.maximum(log_mean - top, 0.0)
+
+
+def _reach(r: Real):
+    return jnp.log(jnp.finfo(r.dtype).max) / 3
 
 
 def logpmf(y: ArrayLike, log_mean: ArrayLike, concentration: ArrayLike) -> Float[Array, "..."]:

@@ -5,7 +5,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -23,12 +23,14 @@ from jaxmle.terms.objective import flatten_point
 @dataclasses.dataclass(frozen=True)
 class Part:
     """One part of eta: how many numbers it is, the leaves of the point it depends on, and their coordinates; where it
-    is affine in them, the coordinates of each number beside its design, (size, q)."""
+    is affine in them, the coordinates of each number beside its design, (size, q); whether it is the same for every
+    row."""
 
     size: int
     leaves: tuple[int, ...]
     coordinates: np.ndarray
     affine: np.ndarray | None
+    constant: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,16 +59,18 @@ class Predictor:
             return _flat_parts(function(point_and_row[:count], point_and_row[count]))
 
         sizes = [part.size for part in jax.eval_shape(eta, *shapes, row)]
-        used = [{i for i in inputs if i < count} for inputs in dependence(eta, *shapes, row)]
+        inputs_of = dependence(eta, *shapes, row)
+        shared = _of_shared_data(count, x)
         starts = np.cumsum([0] + [math.prod(shape.shape) for shape in shapes])
         parts = tuple(
             Part(
                 size,
-                tuple(sorted(leaves)),
-                _join([np.arange(starts[i], starts[i + 1]) for i in sorted(leaves)]),
+                leaves := tuple(sorted(i for i in inputs if i < count)),
+                _join([np.arange(starts[i], starts[i + 1]) for i in leaves]),
                 _affine_coordinates(function, shapes, row, j) if leaves else None,
+                inputs <= shared | set(leaves),
             )
-            for j, (size, leaves) in enumerate(zip(sizes, used, strict=True))
+            for j, (size, inputs) in enumerate(zip(sizes, inputs_of, strict=True))
         )
         curved = [j for j, part in enumerate(parts) if part.leaves and part.affine is None]
 
@@ -103,6 +107,11 @@ class Predictor:
     def moving(self) -> list[int]:
         """Which parts of eta depend on the point; the others are data, and nobody needs their derivatives."""
         return [j for j, part in enumerate(self.parts) if part.leaves]
+
+    @property
+    def constant(self) -> list[int]:
+        """Which parts of eta are the same for every row."""
+        return [j for j, part in enumerate(self.parts) if part.constant]
 
     @property
     def size(self) -> int:
@@ -160,6 +169,14 @@ class Predictor:
         return derivatives(pulled, flat, 2)[2]
 
 
+def _of_shared_data(count: int, x) -> set[int]:
+    """The inputs, of which the first ``count`` are those of the point, that are data which all rows share."""
+    leaves = [row_tools.is_shared(leaf) for leaf in jax.tree.leaves(x, is_leaf=row_tools.is_shared)]
+    sizes = [len(jax.tree.leaves(leaf)) for leaf in jax.tree.leaves(x, is_leaf=row_tools.is_shared)]
+    flags = [shared for shared, size in zip(leaves, sizes, strict=True) for _ in range(size)]
+    return {count + i for i, shared in enumerate(flags) if shared}
+
+
 def _affine(function: Callable, point: tuple, row, j: int) -> Affine:
     """Part j of eta as an affine function of the point. Raises :class:`NotAffine`."""
     return affine_parts(lambda point, row: [_flat_parts(function(point, row))[j]], point, row)[0]
@@ -200,19 +217,21 @@ def moving_numbers(eta: tuple, moving: list[int]) -> np.ndarray:
     return _join([np.arange(ends[j] - sizes[j], ends[j]) for j in moving])
 
 
-def noise_derivatives(log_density: Callable, eta: tuple, moving: list[int], y, order: int):
+def noise_derivatives(log_density: Callable, eta: tuple, moving: list[int], y, order: int, constant: Sequence = ()):
     """Value (n,), first (n, k) and second (n, k, k) derivatives of a log-density in its moving parameters, by rows.
 
     ``eta`` is the tuple of parameters with a leading row axis, ``moving`` says which of them to differentiate in; what
-    ``order`` does not ask for is None.
+    ``order`` does not ask for is None. The parts that are ``constant``, the same in every row, are looked at once: what
+    a density makes of them alone (the log-gamma function of a concentration) is not done again for each row.
     """
     parts, treedef = jax.tree_util.tree_flatten(eta)
     shapes = [parts[j].shape[1:] for j in moving]
     ends = [int(end) for end in np.cumsum([math.prod(shape) for shape in shapes])]
 
-    def one(flat, parts, y):
+    def one(change, parts, y):
+        parts = list(parts)
         for j, end, shape in zip(moving, ends, shapes, strict=True):
-            parts[j] = flat[end - math.prod(shape) : end].reshape(shape)
+            parts[j] = parts[j] + change[end - math.prod(shape) : end].reshape(shape)
         value = log_density(y, *jax.tree_util.tree_unflatten(treedef, parts))
         if jnp.ndim(value):
             raise ValueError(
@@ -221,10 +240,12 @@ def noise_derivatives(log_density: Callable, eta: tuple, moving: list[int], y, o
             )
         return value
 
-    def at(flat, parts, y):
-        return derivatives(lambda flat: one(flat, list(parts), y), flat, order)
+    def at(parts, y):
+        nothing = jnp.zeros(ends[-1] if ends else 0, jnp.result_type(*parts))
+        return derivatives(lambda change: one(change, parts, y), nothing, order)
 
-    return jax.vmap(at)(flat_moving(eta, moving), parts, y)
+    axes = [None if j in constant else 0 for j in range(len(parts))]
+    return jax.vmap(at, in_axes=(axes, 0))([x[0] if j in constant else x for j, x in enumerate(parts)], y)
 
 
 def rounding_of(eta: tuple, moving: list[int], slopes, weights):

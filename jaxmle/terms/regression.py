@@ -48,7 +48,9 @@ class Regression(Term):
             eta = predictor(block["x"])
             moving = predictor.moving
             asked = order if curvature == OBSERVED else min(order, 1)
-            values, slopes, bends = noise_derivatives(self.log_density, eta, moving, block["y"], asked)
+            values, slopes, bends = noise_derivatives(
+                self.log_density, eta, moving, block["y"], asked, predictor.constant
+            )
             if asked < order:
                 bends = -slopes[:, :, None] * slopes[:, None, :] if curvature == OPG else -self.information(eta, moving)
             kept = row_tools.weighted(values, weights)
