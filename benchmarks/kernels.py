@@ -1,22 +1,18 @@
 """One evaluation: how fast are value, gradient and curvature of each kernel beside NumPy?"""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 import jaxmle as jm
 from benchmarks import numpy_reference, problems
-from benchmarks.measure import Row, against, time_of, worst
-from jaxmle.terms.objective import whole_tree
+from benchmarks.evaluation import evaluate
+from benchmarks.measure import Row, timer, worst
 
-SIZES = ((1_000, 5), (100_000, 20))
-
-
-@jax.jit
-def _evaluate(objective, params):
-    lift, point = whole_tree(params)
-    evaluation = objective.evaluate(lift, point, 2)
-    return evaluation.value, evaluation.gradient, evaluation.curvature
+SIZES, SMALL = ((1_000, 5), (100_000, 20)), ((200, 3),)
+PEERS = ("NumPy", "jaxmle")
 
 
 def _cases(n, p):
@@ -47,21 +43,16 @@ def _cases(n, p):
     )
 
 
-def rows() -> list[Row]:
-    """A pair of rows for each kernel and size: NumPy and jaxmle, which must agree."""
-    table = []
-    for n, p in SIZES:
+def rows(who: str, small: bool):
+    """A row for each kernel and size, of NumPy or of jaxmle, which must agree."""
+    for n, p in SMALL if small else SIZES:
         for name, problem, params, reference in _cases(n, p):
-            question = f"{name}, {n:,} x {p}: value, gradient, Hessian"
             value, gradient, hessian = reference()
             params = jax.tree.map(jnp.asarray, params)
-            got = _evaluate(problem.objective, params)
-            error = max(worst(got[0], value), worst(got[1], gradient), worst(got[2], -hessian))
-            numpy_first, numpy_warm = time_of(reference)
-            _evaluate.clear_cache()
-            first, warm = time_of(lambda problem=problem, params=params: _evaluate(problem.objective, params))
-            table += against(
-                Row(question, "NumPy", numpy_first, numpy_warm, 0.0, "", "float64"),
-                Row(question, "jaxmle", first, warm, error, "of the largest entry", str(got[0].dtype)),
-            )
-    return table
+            run = reference if who == "NumPy" else functools.partial(evaluate, problem.objective, params)
+            first, warm = timer(small)(run)
+            found = run()
+            curvature = -found[2] if who == "NumPy" else found[2]
+            error = max(worst(found[0], value), worst(found[1], gradient), worst(curvature, -hessian))
+            question = f"{name}, {n:,} x {p}: value, gradient, Hessian"
+            yield Row(question, who, first, warm, error, "of the largest entry", "float64")

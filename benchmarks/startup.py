@@ -3,6 +3,9 @@
 import statistics
 
 from benchmarks.measure import Row, in_new_process
+from benchmarks.question import Target
+
+_NONE = float("nan")
 
 _IMPORT = """
 import time, jax, equinox, optax
@@ -42,12 +45,18 @@ _MODELS = {
 }
 
 
-def rows() -> list[Row]:
-    """A row for the import, over jax, equinox and optax, and one for the first fit of each model."""
-    seconds = statistics.median(float(in_new_process(_IMPORT)) for _ in range(5))
-    table = [Row("import jaxmle after jax, equinox and optax", "jaxmle", seconds, float("nan"), 0.0, "", "")]
-    for name, make in _MODELS.items():
-        seconds, ok = in_new_process(_FIRST.format(make=make)).split()
-        assert ok == "True", name
-        table.append(Row(f"first fit of {name}", "jaxmle", float(seconds), float("nan"), 0.0, "", "float64"))
-    return table
+PEERS = ("jaxmle",)
+LIMIT = 2.0  # seconds, for a first fit
+TARGETS = tuple(Target(f"first fit of {name}", "jaxmle", most=LIMIT) for name in _MODELS)
+
+
+def rows(who: str, small: bool):
+    """A row for the import, over jax, equinox and optax, and one for the first fit of each model, medians of three."""
+    models, times = (dict(list(_MODELS.items())[:1]), 1) if small else (_MODELS, 3)
+    seconds = statistics.median(float(in_new_process(_IMPORT)) for _ in range(times))
+    yield Row("import jaxmle after jax, equinox and optax", who, seconds, _NONE, _NONE, "", "")
+    for name, make in models.items():
+        printed = [in_new_process(_FIRST.format(make=make)).split() for _ in range(times)]
+        assert all(ok == "True" for _, ok in printed), name
+        seconds = statistics.median(float(seconds) for seconds, _ in printed)
+        yield Row(f"first fit of {name}", who, seconds, _NONE, _NONE, "", "float64", figure=seconds)

@@ -16,6 +16,7 @@ from sklearn.model_selection import train_test_split
 
 import jaxmle as jm
 from benchmarks.measure import Row
+from benchmarks.question import Skip
 
 CONTEXT = 64
 _OTHER = "\x00"  # stands for every character that is rare
@@ -302,21 +303,26 @@ def train_transformer(epochs: int = 2, characters: int | None = None, width: int
     return fit, bits, ngram_bits(train, held_out, symbols, 3), ngram_bits(train, held_out, symbols, 2)
 
 
-def rows() -> list[Row]:
+PEERS = ("MLP", "residual network, batch statistics", "transformer", "n-grams")
+_OF = "bits per held-out character"
+
+
+def rows(who: str, small: bool):
     """A row for each network: seconds of its training, compiling included, and what it reached on held-out data."""
-    table = []
-    for name, train in (("MLP", train_mlp), ("residual network, batch statistics", train_residual)):
-        begun = time.perf_counter()
-        fit, right = train()
-        seconds = time.perf_counter() - begun
-        question = f"digits, {name}, {fit.space.size:,} parameters, {int(fit.steps):,} steps"
-        table.append(Row(question, "jaxmle train", seconds, np.nan, 1 - right, "of held-out digits wrong", "float32"))
+    if small:
+        raise Skip("training has no small size; tests/test_train.py trains for a few epochs")
     begun = time.perf_counter()
-    fit, bits, trigram, bigram = train_transformer()
-    seconds = time.perf_counter() - begun
-    question = f"docstrings, transformer, {fit.space.size:,} parameters, {int(fit.steps):,} steps"
-    of = "bits per held-out character"
-    table.append(Row(question, "jaxmle train", seconds, np.nan, bits, of, "float32"))
-    table.append(Row("docstrings, interpolated trigram", "counts", np.nan, np.nan, trigram, of, "float64"))
-    table.append(Row("docstrings, interpolated bigram", "counts", np.nan, np.nan, bigram, of, "float64"))
-    return table
+    if who in PEERS[:2]:
+        fit, reached = (train_mlp if who == "MLP" else train_residual)()
+        question, reached, of = f"digits, {who}", 1 - reached, "of held-out digits wrong"
+    elif who == "transformer":
+        fit, reached, _, _ = train_transformer()
+        question, of = f"docstrings, {who}", _OF
+    else:
+        train, held_out, symbols = text_in_two()
+        for name, order in (("trigram", 3), ("bigram", 2)):
+            bits = ngram_bits(train, held_out, symbols, order)
+            yield Row(f"docstrings, interpolated {name}", "counts", np.nan, np.nan, bits, _OF, "float64")
+        return
+    question += f", {fit.space.size:,} parameters, {int(fit.steps):,} steps"
+    yield Row(question, "jaxmle train", time.perf_counter() - begun, np.nan, reached, of, "float32")
