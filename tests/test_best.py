@@ -144,6 +144,14 @@ def test_a_prior_with_kinks_is_refused_by_smooth_solvers(solver):
         jm.fit(logistic() + jm.penalties.l1("beta", 3.0), solver=solver)
 
 
+def test_who_refuses_a_prior_with_kinks_is_called_by_its_name():
+    rough = logistic() + jm.penalties.l1("beta", 3.0)
+    with pytest.raises(TypeError, match="BHHH climbs smooth objectives"):
+        jm.fit(rough, solver=jm.solvers.BHHH())
+    with pytest.raises(TypeError, match="Newton's method climbs smooth objectives"):
+        jm.fit(rough, solver=jm.solvers.Newton())
+
+
 def test_a_prior_with_kinks_is_refused_on_constrained_leaves():
     term = jm.log_prior(lambda p: -(p["s"] ** 2)) + jm.priors.laplace("s")
     with pytest.raises(ValueError, match="constraint"):

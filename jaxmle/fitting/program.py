@@ -15,7 +15,7 @@ from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
 from jaxmle.fitting.head_start import head_start, stride_of
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.certify import LONGEST, certified, certify
-from jaxmle.solvers.choice import choose
+from jaxmle.solvers.choice import METHODS, choose, method_of
 from jaxmle.solvers.loop import run
 from jaxmle.solvers.penalty import Penalty
 from jaxmle.terms.objective import Term, as_objective
@@ -204,7 +204,7 @@ def _penalty(rough, space, start, solver):
     handles = getattr(solver, "handles_rough", False)
     if rough.terms and not handles:
         raise TypeError(
-            f"{type(solver).__name__} climbs smooth objectives, and this one has a prior with kinks (laplace, "
+            f"{METHODS[method_of(solver)]} climbs smooth objectives, and this one has a prior with kinks (laplace, "
             "elastic_net, group_laplace): leave the solver out, or use jm.solvers.ProximalNewton() or "
             "jm.solvers.ProximalGradient()"
         )

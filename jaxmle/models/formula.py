@@ -98,7 +98,13 @@ def _matrices(formula, used, formulaic):
             warnings.simplefilter("ignore")
             return formulaic.model_matrix(formula, used, na_action="ignore")
     except Exception as error:
-        raise ValueError(f"the formula {formula!r} cannot be applied to this data frame: {_plain(error)}") from error
+        dates = [str(name) for name in used.columns if used[name].dtype.kind in "mM"]
+        hint = (
+            f"there are dates or times in {', '.join(dates)}: turn them into numbers first, such as days since the "
+            "first of them, or take each as a category with C(...)"
+        )
+        why = hint if dates else _plain(error)
+        raise ValueError(f"the formula {formula!r} cannot be applied to this data frame: {why}") from error
 
 
 def _two_sides(formula, matrices) -> tuple[Any, Any]:
@@ -128,6 +134,7 @@ def _variables(formula, columns, formulaic) -> set[str]:
     What formulaic calls required leaves out those inside its own splines and scales (as of 1.2): every word of the
     formula that is the name of a column counts.
     """
+    _check_calls(formula, columns)
     try:
         required = {str(name) for name in formulaic.Formula(formula).required_variables}
     except Exception as error:
@@ -136,7 +143,23 @@ def _variables(formula, columns, formulaic) -> set[str]:
             "by name, such as 'y ~ a + C(b)'"
         ) from error
     words = re.findall(r"`([^`]*)`|(?<![\w.'\"])([^\W\d]\w*)(?!\w|\s*\(|\s*=[^=]|['\"])", formula)
+    halves = {quoted.split(".")[0] for quoted, _ in words if quoted in columns}  # formulaic cuts `a.b` at the dot
+    required = {name for name in required if name in columns or name not in halves}
     return required | {word for pair in words for word in pair if word in columns}
+
+
+def _check_calls(formula, columns):
+    """Refuse in words what R's formulas have and formulaic's do not."""
+    bare = re.sub(r"`[^`]*`|'[^']*'|\"[^\"]*\"", " ", formula)
+    for name in re.findall(r"(?<![\w.])([^\W\d]\w*)\s*\(", bare):
+        if name in ROW_OPTIONS:
+            raise ValueError(
+                f"{name}(...) is no part of a formula here: take it out of {formula!r} and give {name}= beside the "
+                f"formula, the name of a column or an array (from_formula(formula, frame, {name}=...))"
+            )
+    if re.search(r"(?<![\w.])\.(?![\w.])", bare):
+        names = " + ".join(str(name) for name in columns if str(name) not in bare.split("~")[0].split())
+        raise ValueError(f"a formula names its columns, and {formula!r} has a '.' for all of them; write {names}")
 
 
 def _check_finite(kept, *matrices):
