@@ -10,6 +10,7 @@ from jaxmle.fitting import Fit, fit, fit_batch, fit_best, load, polish, refit, s
 from jaxmle.inference import (
     Inference,
     aicc,
+    bootstrap,
     compare,
     delta,
     effective_parameters,
@@ -50,6 +51,7 @@ __all__ = [
     "Objective",
     "Problem",
     "aicc",
+    "bootstrap",
     "compare",
     "correlation_matrix",
     "covariance_matrix",

@@ -6,9 +6,11 @@ and intervals; :func:`summary` prints them; :func:`profile` gives intervals with
 criteria judge hypotheses and models. Where something does not exist it is NaN, with its reason.
 """
 
+from jaxmle.inference.bootstrap import bootstrap
 from jaxmle.inference.compare import Comparison, compare
 from jaxmle.inference.criteria import aicc, effective_parameters, tic
 from jaxmle.inference.delta import Derived, delta
+from jaxmle.inference.drawn import Bootstrap
 from jaxmle.inference.hat import leverage
 from jaxmle.inference.hypothesis import Test
 from jaxmle.inference.infer import infer, summary
@@ -23,6 +25,7 @@ from jaxmle.inference.scores import scores
 from jaxmle.inference.wald import wald_test
 
 __all__ = [
+    "Bootstrap",
     "Comparison",
     "Derived",
     "Inference",
@@ -32,6 +35,7 @@ __all__ = [
     "ProfileCurve",
     "Test",
     "aicc",
+    "bootstrap",
     "compare",
     "delta",
     "effective_parameters",
