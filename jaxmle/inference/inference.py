@@ -10,13 +10,14 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxmle.inference.direction import describe_direction
 from jaxmle.inference.interval import interval_trees
+from jaxmle.inference.printed import Printed
 from jaxmle.inference.report import report
 from jaxmle.inference.tidy import glance, tidy
 from jaxmle.parameters.space import Space
 from jaxmle.tables import Table
 
 
-class Inference(eqx.Module):
+class Inference(Printed):
     """Estimates with their uncertainty. Made by :func:`jaxmle.infer`; ``print`` shows it as a table.
 
     ``params``, ``bse`` (standard errors), ``zvalues`` and ``pvalues`` (two-sided, of zero) are trees shaped like
@@ -104,21 +105,3 @@ class Inference(eqx.Module):
         Raises ``ValueError`` for a batch, ``ImportError`` without pandas.
         """
         return glance(self)
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def to_frame(self):
-        """The table as a pandas data frame."""
-        return self.table().to_frame()
-
-    def to_latex(self) -> str:
-        """The table in LaTeX."""
-        return self.table().to_latex()
-
-    def to_html(self) -> str:
-        """The table in HTML."""
-        return self.table().to_html()
-
-    def _repr_html_(self) -> str:
-        return self.table().to_html()

@@ -9,6 +9,7 @@ from jaxmle.core.tree import named_leaves
 from jaxmle.inference.asked import SAMPLING
 from jaxmle.inference.facts import at_limits, describe_covariance, remarks_on
 from jaxmle.inference.kinds import KINDS
+from jaxmle.inference.printed import ends_of, refuse_batch
 from jaxmle.parameters.layout import FIXED, FREE, TIED, element_names
 from jaxmle.tables import Row, Table
 
@@ -17,25 +18,16 @@ _MOST_FIXED_ROWS = 12
 
 def report(inference, alpha: float) -> Table:
     """The table of one :class:`jaxmle.Inference`. Raises ``ValueError`` for a batch of them."""
-    refuse_batch(inference)
-    level = f"{alpha / 2:.4g}", f"{1 - alpha / 2:.4g}"
+    refuse_batch(inference.status, 0, "inferences")
     what = "a posteriori" if inference.has_prior or inference.jacobian else "likelihood"
     return Table(
         title=f"{inference.name}: maximum {what}",
         header=_header(inference),
-        columns=("coef", "std err", "z", "P>|z|", f"[{level[0]}", f"{level[1]}]"),
+        columns=("coef", "std err", "z", "P>|z|", *ends_of(alpha)),
         formats=("coefficient", "statistic", "statistic", "pvalue", "statistic", "statistic"),
         rows=_rows(inference, alpha),
         notes=tuple(_notes(inference)),
     )
-
-
-def refuse_batch(inference) -> None:
-    """Raise ``ValueError`` for a batch of inferences."""
-    if np.ndim(inference.status):
-        raise ValueError(
-            "a batch of inferences has no single table; take a lane: jax.tree.map(lambda x: x[0], inference)"
-        )
 
 
 def _header(inference):

@@ -2,7 +2,8 @@
 
 from jaxmle.core import status as codes
 from jaxmle.inference.facts import describe_covariance
-from jaxmle.inference.report import distinct_labels, refuse_batch, scalar_columns
+from jaxmle.inference.printed import refuse_batch
+from jaxmle.inference.report import distinct_labels, scalar_columns
 from jaxmle.tables import Row, Table
 
 TIDY = ("estimate", "std.error", "statistic", "p.value", "conf.low", "conf.high")
@@ -11,7 +12,7 @@ GLANCE = ("logLik", "AIC", "BIC", "nobs", "df")
 
 def tidy(inference, alpha: float):
     """One row for each unfixed number. See :meth:`jaxmle.Inference.tidy`."""
-    refuse_batch(inference)
+    refuse_batch(inference.status, 0, "inferences")
     numbers = zip(*scalar_columns(inference, alpha), strict=True)
     rows = [Row(label, values) for label, values in zip(distinct_labels(inference), numbers, strict=True)]
     return _frame(TIDY, rows).rename_axis("term").reset_index()
@@ -19,7 +20,7 @@ def tidy(inference, alpha: float):
 
 def glance(inference):
     """One row for the whole. See :meth:`jaxmle.Inference.glance`."""
-    refuse_batch(inference)
+    refuse_batch(inference.status, 0, "inferences")
     values = (inference.llf, inference.aic, inference.bic, inference.nobs, inference.z.size)
     frame = _frame(GLANCE, [Row(inference.name, values)]).reset_index(drop=True)
     frame["converged"] = bool(codes.is_maximum(inference.status))
