@@ -21,7 +21,6 @@ from math import lgamma, log, pi
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy import special
 from jaxtyping import Float
 
 Real = Float[Array, "..."]
@@ -35,6 +34,7 @@ _STIRLING_BEND = [-c * 2 * j for j, c in enumerate(_STIRLING_SLOPE, 1)]
 _HALF_STEP = [-(2 - 2.0 ** (1 - 2 * j)) * c for j, c in enumerate(_STIRLING, 1)]
 _SHIFT = 8  # the series above are good to 1e-16 from here on
 _HALF_LOG_TWO_PI = 0.5 * log(2 * pi)
+_FAR = 1e10  # 1 + z^2 is z^2 to rounding from here on
 # artanh(s)/s as a polynomial in s^2, interpolated at the Chebyshev points of s^2 in [0, 1/9]: to 2e-18.
 _ARTANH = [
     1.0,
@@ -253,15 +253,15 @@ def log1mexp(x: Real) -> Real:
     )
 
 
-def _log_lower_normal(x: Real, levels: int = 20) -> Real:
-    """log Phi(-x) for x >= 5, by the continued fraction of the Mills ratio.
+def _log_lower_normal(x: Real, levels: int = 20, squared: float = 1.0) -> Real:
+    """log Phi(-x) for x >= 5, by the continued fraction of the Mills ratio; its square is left out where `squared` is 0.
 
     Source: Abramowitz and Stegun (1964), 26.2.14.
     """
     t = x
     for i in range(levels, 0, -1):
         t = x + i / t
-    return -0.5 * x * x - _HALF_LOG_TWO_PI - jnp.log(t)
+    return -0.5 * squared * x * x - _HALF_LOG_TWO_PI - jnp.log(t)
 
 
 def log_ndtr(z: Real) -> Real:
@@ -272,53 +272,42 @@ def log_ndtr(z: Real) -> Real:
     return jnp.where(left, _log_lower_normal(jnp.where(left, -z, 5.0)), jnp.where(right, upper, middle))
 
 
-def _log_gamma_kernel(a: Real, x: Real) -> Real:
-    """log of x^a exp(-x) / Gamma(a)."""
-    deviance = poisson_deviance(a, jnp.log(x), x, jnp.log(x / a))
-    return 0.5 * jnp.log(a) - _HALF_LOG_TWO_PI - binet(a) - deviance
+def log_mills(x: Real) -> Real:
+    """log(Phi(-x) exp(x^2/2)), Mills' ratio over sqrt(2 pi), for x >= -10 or so: `log_ndtr(-x)` less its square."""
+    far = x > 5
+    near = jnp.where(far, 0.0, x)
+    tail = _log_lower_normal(jnp.where(far, x, 5.0), squared=0.0)
+    return jnp.where(far, tail, jnp.log(0.5 * jax.lax.erfc(near * 0.5**0.5)) + 0.5 * near * near)
 
 
-def _upper_fraction(a: Real, x: Real, levels: int = 40) -> Real:
-    """Gamma(a, x) / (x^a exp(-x)) for x well above a. Source: Abramowitz and Stegun (1964), 6.5.31."""
-    t = x + (2 * levels + 1) - a
-
-    def level(k, t):
-        i = jnp.asarray(levels - k, x.dtype)
-        return x + (2 * i - 1) - a - i * (i - a) / t
-
-    return 1 / jax.lax.fori_loop(0, levels, level, t)
+def log_quotient(x: Real, y: Real) -> Real:
+    """log(x / y) for positive x and y: of the quotient, unless that leaves the range of the dtype."""
+    quotient = x / y
+    safe = (quotient > jnp.finfo(x.dtype).tiny) & (quotient < jnp.inf)
+    return jnp.where(safe, jnp.log(jnp.where(safe, quotient, 1.0)), jnp.log(x) - jnp.log(y))
 
 
-def _lower_fraction(a: Real, x: Real, levels: int = 40) -> Real:
-    """gamma(a, x) / (x^a exp(-x)) for x well below a. Source: DLMF 8.9.1."""
-    t = a + 2 * levels
-
-    def level(k, t):
-        i = jnp.asarray(levels - k, x.dtype)
-        t = a + 2 * i - 1 + i * x / t
-        return a + 2 * i - 2 - (a + i - 1) * x / t
-
-    return 1 / jax.lax.fori_loop(0, levels, level, jnp.broadcast_to(t, x.shape))
+def log1p_ratio(x: Real) -> Real:
+    """log(1 + x) / x for x > -1, and 1 at x = 0, where its derivatives keep their digits too."""
+    near = jnp.abs(x) < 0.25
+    low, high = jnp.where(near, x, 0.0), jnp.where(near, 1.0, x)
+    s = low / (2 + low)
+    series = 2 / (2 + low) * _horner(s * s, [1 / (2 * k + 1) for k in range(12)])
+    return jnp.where(near, series, jnp.log1p(high) / high)
 
 
-def _log_probability(a: Real, x: Real, here: Real, there: Real, fraction) -> Real:
-    """log of `here` = 1 - `there`: by `there` where that is smaller, by a continued fraction on underflow."""
-    deep = here < 1e3 * jnp.finfo(x.dtype).tiny
-    minor = here < 0.5
-    usual = jnp.where(minor, jnp.log(jnp.where(minor & ~deep, here, 1.0)), jnp.log1p(-jnp.where(minor, 0.0, there)))
-    a, x = jnp.where(deep, a, 1.0), jnp.where(deep, x, 100.0 if fraction is _upper_fraction else 0.01)
-    return jnp.where(deep, _log_gamma_kernel(a, x) + jnp.log(fraction(a, x)), usual)
+def expm1_ratio(x: Real) -> Real:
+    """(exp(x) - 1) / x, and 1 at x = 0; its derivatives lose digits near 0."""
+    some = jnp.where(x == 0, 1.0, x)
+    return jnp.where(x == 0, 1.0, jnp.expm1(some) / some)
 
 
-def log_gammainc(a: Real, x: Real) -> Real:
-    """log P(a, x), the regularised lower incomplete gamma function, for a > 0 and x > 0, past underflow too.
-
-    Once differentiable in a, and as often as need be in x. As accurate as
-    `jax.scipy.special.gammainc`: 1e-11 to a = 1e4, 1e-9 to 1e5, 1e-7 at 1e6, and three digits at 1e7.
-    """
-    return _log_probability(a, x, special.gammainc(a, x), special.gammaincc(a, x), _lower_fraction)
+def log_gamma(x: Real) -> Real:
+    """log Gamma(x) for x > 0, whose derivatives are those of `binet`."""
+    return binet(x) + (x - 0.5) * jnp.log(x) - x + _HALF_LOG_TWO_PI
 
 
-def log_gammaincc(a: Real, x: Real) -> Real:
-    """log Q(a, x) = log(1 - P(a, x)); see `log_gammainc`."""
-    return _log_probability(a, x, special.gammaincc(a, x), special.gammainc(a, x), _upper_fraction)
+def log_squares(z: Real) -> Real:
+    """log(1 + z^2), past the overflow of the square."""
+    z = jnp.abs(z)
+    return jnp.log1p(jnp.minimum(z, _FAR) ** 2) + 2 * jnp.log(jnp.maximum(z / _FAR, 1.0))

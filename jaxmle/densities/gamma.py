@@ -8,7 +8,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.core.special import binet, log_gammainc, log_gammaincc, poisson_deviance
+from jaxmle.core.incomplete import log_gammainc, log_gammaincc
+from jaxmle.core.special import binet, poisson_deviance
 from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
 
 SUPPORT = "a positive number"
@@ -63,7 +64,7 @@ def logpdf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
 
 
 def logcdf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
-    """Log of P(Y <= y), `log P(a, y/scale)`; minus infinity for y <= 0. Differentiable once in a.
+    """Log of P(Y <= y), `log P(a, y/scale)`; minus infinity for y <= 0.
 
     >>> round(float(logcdf(1.0, 2.0, 3.0)), 4)
     -3.1095
@@ -74,7 +75,7 @@ def logcdf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
 
 
 def logsf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
-    """Log of P(Y > y), `log Q(a, y/scale)`; 0 for y <= 0. Differentiable once in a.
+    """Log of P(Y > y), `log Q(a, y/scale)`; 0 for y <= 0.
 
     >>> round(float(logsf(1.0, 2.0, 3.0)), 4)
     -0.0457

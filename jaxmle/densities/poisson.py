@@ -6,7 +6,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
-from jaxmle.core.special import log_factorial_excess, log_gammainc, log_gammaincc, poisson_deviance
+from jaxmle.core.incomplete import log_gammainc, log_gammaincc
+from jaxmle.core.special import log_factorial_excess, poisson_deviance
 from jaxmle.densities._inputs import common, floats, inside, is_count, spread, symmetric
 
 SUPPORT = "a count: 0, 1, 2, ..."

@@ -1,0 +1,158 @@
+"""The incomplete gamma and beta functions in logarithms, with derivatives of every order in every argument.
+
+JAX's `gammainc` has no second derivative in its shape, its `betainc` none at all in a and b, and both
+underflow. Here both are integrals of smooth positive functions,
+
+- `P(a, x) = K int_0^inf exp(-a s + x (1 - e^-s)) ds` with `K = x^a e^-x / Gamma(a)`,
+- `I_x(a, b) = K int_0^inf exp(-a s - (a + b) log(1 - x + x e^-s)) ds` with `K = x^a (1 - x)^b / B(a, b)`,
+
+(`t = x e^-s`, and `t/(1 - t) = x/(1 - x) e^-s`), taken by the rule of Gauss and Legendre over the part that matters.
+Automatic differentiation of the sum is the sum of the differentiated, forward, reverse and to any order. K is
+a factor by itself, so that nothing underflows. Of two complementary probabilities the one below its mean is
+integrated and the other is what is missing to one. Small shapes are raised by `_RAISE` first, by the
+recurrences DLMF 8.8.5 and 8.17.20, all of whose terms are positive.
+"""
+
+from math import log, pi
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmle.core.special import Real, binet, log1mexp, poisson_deviance, sigmoid, softplus
+
+_NODES, _WEIGHTS = ((1 + x) / 2 if i == 0 else x / 2 for i, x in enumerate(np.polynomial.legendre.leggauss(32)))
+_RAISE = 8
+_NOTHING = 40.0  # exp(-40) is nothing beside 1, in float64
+
+
+def _log_gamma_kernel(a: Real, x: Real) -> Real:
+    """log of x^a exp(-x) / Gamma(a)."""
+    deviance = poisson_deviance(a, jnp.log(x), x, jnp.log(x / a))
+    return 0.5 * jnp.log(a) - 0.5 * log(2 * pi) - binet(a) - deviance
+
+
+def _integral(exponent, start: Real, end: Real, *parameters: Real) -> Real:
+    """The integral over s of exp(exponent(s, *parameters)) from `start` to `end`, which are not differentiated."""
+    dtype, rank = end.dtype, end.ndim
+    nodes, weights = (jnp.asarray(x, dtype).reshape((1,) * rank + (-1,)) for x in (_NODES, _WEIGHTS))
+    start, end = jax.lax.stop_gradient(start), jax.lax.stop_gradient(end)
+    s = start[..., None] + nodes * (end - start)[..., None]
+    return jnp.sum(weights * jnp.exp(exponent(s, *(x[..., None] for x in parameters))), axis=-1) * (end - start)
+
+
+def _root(c2: Real, c1: Real, c0: float) -> Real:
+    """The positive root of c2 s^2 + c1 s = c0, for positive c2 and c0."""
+    half = jnp.sqrt(c1 * c1 + 4 * c0 * c2)
+    return jnp.where(c1 > 0, 2 * c0 / (c1 + half), (half - c1) / (2 * c2))
+
+
+def _log_lower_gamma(a: Real, x: Real) -> Real:
+    """log P(a, x) where x is below a or below 1."""
+    term, terms = 1 / a, 1 / a
+    for k in range(1, _RAISE):
+        term = term * (x / (a + k))
+        terms = terms + term
+    raised, last = a + _RAISE, term * x
+    excess = raised - x
+    end = _root(x / 2 + excess / 3, excess - _NOTHING / 3, _NOTHING)
+    rest = _integral(lambda s, a, x: -a * s - x * jnp.expm1(-s), jnp.zeros_like(end), end, raised, x)
+    return _log_gamma_kernel(a, x) + jnp.log(terms + last * rest)
+
+
+def _log_upper_gamma(a: Real, x: Real) -> Real:
+    """log Q(a, x) where x is above a and above 1."""
+    wide = _root(x / 2, x - a, _NOTHING)
+    end = jnp.minimum(wide, jnp.log1p((_NOTHING + a * wide) / x))
+    rest = _integral(lambda s, a, x: a * s - x * jnp.expm1(s), jnp.zeros_like(end), end, a, x)
+    return _log_gamma_kernel(a, x) + jnp.log(rest)
+
+
+def _log_gammas(a: Real, x: Real) -> tuple[Real, Real]:
+    """log P(a, x) and log Q(a, x)."""
+    a, x = jnp.broadcast_arrays(a, x)
+    below = (x < a) | (x < 1)
+    lower = _log_lower_gamma(jnp.where(below, a, 1.0), jnp.where(below, x, 0.5))
+    upper = _log_upper_gamma(jnp.where(below, 1.0, a), jnp.where(below, 2.0, x))
+    minor = jnp.minimum(jnp.where(below, lower, upper), 0.0)
+    major = log1mexp(-minor)
+    return jnp.where(below, minor, major), jnp.where(below, major, minor)
+
+
+def log_gammainc(a: Real, x: Real) -> Real:
+    """log P(a, x), the regularised lower incomplete gamma function, for a > 0 and x > 0. Source: DLMF 8.2.4."""
+    return _log_gammas(a, x)[0]
+
+
+def log_gammaincc(a: Real, x: Real) -> Real:
+    """log Q(a, x) = log(1 - P(a, x)); see `log_gammainc`."""
+    return _log_gammas(a, x)[1]
+
+
+def log_beta_kernel(a: Real, b: Real, logit: Real) -> Real:
+    """log of x^a (1 - x)^b / B(a, b) with x = sigmoid(logit), in Loader's form.
+
+    That is two deviances, of a and b from (a + b) x and (a + b) (1 - x), and three remainders of Stirling's
+    formula. The sum of the deviances does not change, to any order, with the a + b that they are taken from, and so
+    it is not differentiated.
+    """
+    log_x, log_rest = -softplus(-logit), -softplus(logit)
+    first = poisson_deviance(a, log_x, (a + b) * jnp.exp(log_x), log_x + jnp.log1p(b / a))
+    second = poisson_deviance(b, log_rest, (a + b) * jnp.exp(log_rest), log_rest + jnp.log1p(a / b))
+    # Of a b / (a + b), by where and not by minimum, whose second derivative at a tie is of neither side.
+    low, high = jnp.where(a < b, a, b), jnp.where(a < b, b, a)
+    log_harmonic = jnp.log(low) - jnp.log1p(low / high)
+    return 0.5 * log_harmonic - 0.5 * log(2 * pi) + binet(a + b) - binet(a) - binet(b) - first - second
+
+
+def _log_tail(x: Real, rest: Real, s: Real) -> Real:
+    """log(1 - x + x exp(-s)) for s >= 0, where `rest` is 1 - x."""
+    drop = -x * jnp.expm1(-s)
+    small = drop < 0.5
+    return jnp.where(small, jnp.log1p(-jnp.where(small, drop, 0.0)), jnp.log(rest + x * jnp.exp(-s)))
+
+
+def _beta_end(a: Real, n: Real, logit: Real, x: Real, rest: Real) -> Real:
+    """Where a s + n log(1 - x + x exp(-s)) is about 40: Newton's method on its root, which is nearly linear."""
+
+    def step(_, s):
+        depth = jnp.sqrt(jnp.maximum(a * s + n * _log_tail(x, rest, s), 1e-6))
+        slope = a - n * sigmoid(logit - s)
+        return jnp.maximum(s - 2 * depth * (depth - _NOTHING**0.5) / slope, 0.01 * s)
+
+    start = (_NOTHING + n * softplus(logit)) / a
+    return jax.lax.fori_loop(0, 8, step, start)
+
+
+def _log_lower_beta(a: Real, b: Real, logit: Real) -> Real:
+    """log I_x(a, b) where x is below a / (a + b)."""
+    x, rest, n = sigmoid(logit), sigmoid(-logit), a + b
+    term, terms = 1 / a, 1 / a
+    for k in range(1, _RAISE):
+        term = term * (x * (n + (k - 1)) / (a + k))
+        terms = terms + term
+    last = term * x * (n + (_RAISE - 1))
+    a_raised, n_raised = a + _RAISE, n + _RAISE
+    end = _beta_end(*jax.lax.stop_gradient((a_raised, n_raised, logit, x, rest)))
+    # The integrand bends at 0 and at the logit: each is the end of a panel, where nodes are dense.
+    middle = jnp.where((logit > 0) & (logit < end), logit, 0.5 * end)
+
+    def exponent(s, a, n, x, rest):
+        return -a * s - n * _log_tail(x, rest, s)
+
+    panels = (jnp.zeros_like(end), middle), (middle, end)
+    raised = sum(_integral(exponent, *panel, a_raised, n_raised, x, rest) for panel in panels)
+    return log_beta_kernel(a, b, logit) + jnp.log(terms + last * raised)
+
+
+def log_betainc(a: Real, b: Real, logit: Real) -> tuple[Real, Real]:
+    """log I_x(a, b), the regularised incomplete beta function at x = sigmoid(logit), and log(1 - I_x(a, b)).
+
+    x is given by its logit, so that neither x nor 1 - x loses its digits. Source: DLMF 8.17.2.
+    """
+    a, b, logit = jnp.broadcast_arrays(a, b, logit)
+    below = logit < jnp.log(a / b)
+    first, second, side = jnp.where(below, a, b), jnp.where(below, b, a), jnp.where(below, logit, -logit)
+    minor = jnp.minimum(_log_lower_beta(first, second, side), 0.0)
+    major = log1mexp(-minor)
+    return jnp.where(below, minor, major), jnp.where(below, major, minor)
