@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import statsmodels.api as sm
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxmle as jm
 from benchmarks import numpy_reference
 from benchmarks.measure import Row, timer, worst
-from benchmarks.question import Answer, Target
+from benchmarks.question import Answer, Target, on_devices
 
 SIZE, SMALL = (10_000, 200, 5), (40, 60, 2)
 SAMPLE = 200  # of the fits that a peer's loop is timed on; its time is scaled to all of them
@@ -23,6 +24,7 @@ def _text(lanes, n, p):
 LOOPS = ("loop over statsmodels Logit", "loop over NumPy Newton")
 BATCH, BAD = "jaxmle fit_batch", "jaxmle fit_batch with 1 % bad lanes"
 PEERS = (*LOOPS, f"{BATCH} and infer", BATCH, BAD)
+SHARDED = (f"{BATCH} and infer", BATCH)
 TARGETS = (
     Target(_text(*SIZE), f"{BATCH} and infer", LOOPS[0], least=40),
     Target(_text(*SIZE), f"{BATCH} and infer", LOOPS[1], least=7),
@@ -68,11 +70,13 @@ def _by_statsmodels(x, y):
 
 
 def _by_jaxmle(x, y, sample, inferred):
-    problems = jax.vmap(jm.models.logistic)(jnp.asarray(x), jnp.asarray(y))
+    devices = jax.devices()
+    lanes = NamedSharding(Mesh(np.asarray(devices), ("lanes",)), PartitionSpec("lanes"))
+    problems = jax.device_put(jax.vmap(jm.models.logistic)(jnp.asarray(x), jnp.asarray(y)), lanes)
     infer = jax.jit(jax.vmap(jm.infer, in_axes=(jm.lane_axes(problems), 0)))
 
     def run():
-        fits = jm.fit_batch(problems)
+        fits = jm.fit_batch(problems, devices=devices if len(devices) > 1 else None)
         return fits.params["beta"], infer(problems, fits).bse["beta"] if inferred else None
 
     def seen(answer):
@@ -98,4 +102,4 @@ def rows(who: str, small: bool):
     of_errors = np.nan if answer.errors is None else worst(answer.errors, truth.errors)
     error = worst(answer.estimate, truth.estimate)
     of = "of the largest coefficient"
-    yield Row(_text(*size), who, first * share, warm * share, error, of, "float64", of_errors)
+    yield Row(_text(*size), on_devices(who), first * share, warm * share, error, of, "float64", of_errors)

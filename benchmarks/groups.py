@@ -10,7 +10,7 @@ import statsmodels.api as sm
 import jaxmle as jm
 from benchmarks import numpy_reference
 from benchmarks.measure import Row, timer, worst
-from benchmarks.question import Target
+from benchmarks.question import Target, on_devices
 
 SIZE, SMALL = (50_000, 20, 2_000, 4), (30, 20, 60, 2)  # groups, fewest rows, most rows, columns
 SAMPLE = 200  # of the groups that a peer's loop is timed on; its time is scaled to all of them
@@ -21,6 +21,7 @@ def _text(count, shortest, longest, p):
 
 
 PEERS = ("loop over statsmodels Poisson", "loop over NumPy Newton", "jaxmle")
+SHARDED = ("jaxmle",)
 FITS, PACKED = "jaxmle fit_batch of groups", "jaxmle group_by and fit_batch"
 TARGETS = tuple(Target(_text(*SIZE), who, PEERS[0], least=30) for who in (FITS, PACKED))
 
@@ -52,11 +53,11 @@ def _predict(params, row):
 
 
 def _fits(groups, p):
-    start = {"beta": jnp.zeros(p)}
+    start, devices = {"beta": jnp.zeros(p)}, jax.devices() if len(jax.devices()) > 1 else None
     terms = [
         jm.regression(jm.densities.poisson, _predict, part.data["x"], part.data["y"], part.weights) for part in groups
     ]
-    return groups.in_order([jm.fit_batch(term, start) for term in terms]).params["beta"]
+    return groups.in_order([jm.fit_batch(term, start, devices=devices) for term in terms]).params["beta"]
 
 
 def rows(who: str, small: bool):
@@ -84,5 +85,5 @@ def rows(who: str, small: bool):
     packing = time.perf_counter() - begin
     first, warm = timer(small)(lambda: _fits(groups, size[3]))
     estimates = np.asarray(_fits(groups, size[3]))[:: sample.step]
-    yield row(f"{FITS}, {len(groups)} shapes", first, warm, estimates)
-    yield row(f"{PACKED}, {len(groups)} shapes", first + packing, warm + packing, estimates)
+    yield row(on_devices(f"{FITS}, {len(groups)} shapes"), first, warm, estimates)
+    yield row(on_devices(f"{PACKED}, {len(groups)} shapes"), first + packing, warm + packing, estimates)

@@ -12,8 +12,8 @@ import pytest
 
 # The benchmarks are not installed, and a bare `pytest` leaves the repository root off the path.
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
-main, measure, question, gpu, solvers = (
-    importlib.import_module(f"benchmarks.{name}") for name in ("__main__", "measure", "question", "gpu", "solvers")
+main, measure, question, gpu = (
+    importlib.import_module(f"benchmarks.{name}") for name in ("__main__", "measure", "question", "gpu")
 )
 
 ASKED = [
@@ -43,6 +43,7 @@ ASKED = [
     ("batches", "jaxmle fit_batch with 1 % bad lanes"),
     ("groups", "loop over statsmodels Poisson"),
     ("groups", "jaxmle"),
+    ("profiles", "jaxmle profile"),
     ("size", "time"),
 ]
 
@@ -63,9 +64,10 @@ def test_reaches_the_accuracy(name, who):
 def test_every_question_names_its_programs_and_its_targets_exist():
     for name in main.QUESTIONS + main.SLOW:
         module = importlib.import_module(f"benchmarks.{name}")
-        assert module.PEERS
-        assert callable(module.rows)
-        assert all(np.isfinite(target.least) != np.isfinite(target.most) for target in getattr(module, "TARGETS", ()))
+        assert set(getattr(module, "SHARDED", ())) <= {*module.PEERS, getattr(module, "MOVED", None)}
+        for target in getattr(module, "TARGETS", ()):
+            assert target.over in {*module.PEERS, question.FASTEST, ""}
+            assert np.isfinite(target.least) != np.isfinite(target.most)
     assert {name for name, _ in ASKED} | {"startup", "solvers", "training"} == set(main.QUESTIONS + main.SLOW)
 
 
