@@ -9,12 +9,14 @@ criteria judge hypotheses and models. Where something does not exist it is NaN, 
 from jaxmle.inference.bootstrap import bootstrap
 from jaxmle.inference.compare import Comparison, compare
 from jaxmle.inference.criteria import aicc, effective_parameters, tic
+from jaxmle.inference.cross_validate import CrossValidation, cross_validate
 from jaxmle.inference.delta import Derived, delta
 from jaxmle.inference.drawn import Bootstrap
 from jaxmle.inference.hat import leverage
 from jaxmle.inference.hypothesis import Test
 from jaxmle.inference.infer import infer, summary
 from jaxmle.inference.inference import Inference
+from jaxmle.inference.jackknife import Jackknife, jackknife
 from jaxmle.inference.likelihood_ratio import likelihood_ratio_test
 from jaxmle.inference.margins import Margins, margins
 from jaxmle.inference.predict import Prediction, predict
@@ -27,8 +29,10 @@ from jaxmle.inference.wald import wald_test
 __all__ = [
     "Bootstrap",
     "Comparison",
+    "CrossValidation",
     "Derived",
     "Inference",
+    "Jackknife",
     "Margins",
     "Prediction",
     "Profile",
@@ -37,9 +41,11 @@ __all__ = [
     "aicc",
     "bootstrap",
     "compare",
+    "cross_validate",
     "delta",
     "effective_parameters",
     "infer",
+    "jackknife",
     "leverage",
     "likelihood_ratio_test",
     "margins",

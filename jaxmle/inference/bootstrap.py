@@ -19,6 +19,7 @@ from jaxmle.inference.drawn import Bootstrap
 from jaxmle.inference.groups import as_groups
 from jaxmle.inference.replicates import Climb, replicates
 from jaxmle.inference.scores import row_weights, scores_in_z
+from jaxmle.inference.statistic import numbers_of, slopes_of
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem
 
@@ -87,11 +88,7 @@ def bootstrap(
     problem = as_problem(objective)
     labels = None if groups is None else one_way(groups)
     scheme = resample.Scheme.of(kind, problem.objective, fit.space.unlabelled(), fit.z, labels)
-    if one_step and problem.objective.is_rough:
-        raise TypeError(
-            "one_step=True takes Newton steps, and a prior with kinks (laplace, elastic_net, group_laplace) has none: "
-            "leave it out, and each draw is a fit"
-        )
+    refuse_steps(problem.objective, one_step)
     numbers = None if statistic is None else where_function(statistic)
     look = Look(numbers, fit.jacobian, bool(studentise))
     climb = Climb(bool(one_step), problem.limit, fit.jacobian, look)
@@ -99,12 +96,22 @@ def bootstrap(
     return _put_together(found, scheme, fit, numbers, kind, bool(one_step), bool(studentise))
 
 
+def refuse_steps(objective, one_step: bool) -> None:
+    """Raise ``TypeError`` where Newton steps are asked for and some prior has kinks."""
+    if one_step and objective.is_rough:
+        raise TypeError(
+            "one_step=True takes Newton steps, and a prior with kinks (laplace, elastic_net, group_laplace) has none: "
+            "leave it out, and each replicate is a fit"
+        )
+
+
 def one_way(groups):
     """``groups`` as one array of integer labels. Raises ``ValueError`` where there are two ways of grouping."""
-    ways = as_groups(groups)
+    ways: tuple = as_groups(groups)
     if len(ways) > 1:
         raise ValueError("rows are resampled by one way of grouping: give groups= one array of labels")
-    return ways[0]
+    (labels,) = ways
+    return labels
 
 
 def _check(kind, draws, groups):
@@ -120,16 +127,6 @@ def _check(kind, draws, groups):
         )
 
 
-def flat_numbers(statistic, space, z):
-    """The numbers of ``statistic(params)``, or the unfixed scalars of params where it is None, as one vector."""
-    if statistic is None:
-        return space.scalars(z)
-    leaves = jax.tree.leaves(statistic(space.params(z)))
-    if not leaves:
-        raise TypeError("the statistic returned nothing: return a number, an array, or a tree of them")
-    return jnp.concatenate([jnp.ravel(jnp.asarray(leaf)).astype(z.dtype) for leaf in leaves])
-
-
 class Look(eqx.Module):
     """What is to be seen of each draw: the numbers asked about, and their standard errors where it ``studentises``."""
 
@@ -138,14 +135,14 @@ class Look(eqx.Module):
     studentises: bool = eqx.field(static=True)
 
     def __call__(self, objective, space, z):
-        values = flat_numbers(self.statistic, space, z)
+        values = numbers_of(self.statistic, space, z)
         return values, _error(self.statistic, self.jacobian, objective, space, z) if self.studentises else None
 
 
 def _error(statistic, jacobian, objective, space, z):
     """Standard errors of the numbers asked about, from the curvature at ``z``."""
     cov = covariance_of(evaluate_in_z(objective, space, z, 2, jacobian).curvature).matrix
-    return errors(jax.jacfwd(lambda z: flat_numbers(statistic, space, z))(z), cov)
+    return errors(slopes_of(statistic, space, z), cov)
 
 
 def _put_together(found, scheme, fit, statistic, kind, one_step, studentise) -> Bootstrap:
@@ -174,7 +171,7 @@ def _at_the_end(z, status, values, scheme, statistic, fitted, jacobian, studenti
         "z": jnp.where(good, z, jnp.nan),
         "status": jnp.where(good, status, fitted.astype(status.dtype)),
         "values": jnp.where(good, values, jnp.nan),
-        "estimate": jnp.where(good, flat_numbers(statistic, space, scheme.z), jnp.nan),
+        "estimate": jnp.where(good, numbers_of(statistic, space, scheme.z), jnp.nan),
         "acceleration": accelerated,
         "error": _error(statistic, jacobian, objective, space, scheme.z) if studentise else None,
     }
@@ -191,7 +188,7 @@ def acceleration(scheme: resample.Scheme, statistic, jacobian: bool):
     objective, space, z = scheme.objective, scheme.space, scheme.z
     likelihoods = Asked(objective, space, z).likelihoods()
     inverse = covariance_of(evaluate_in_z(objective, space, z, 2, jacobian).curvature).matrix
-    slopes = jax.jacfwd(lambda z: flat_numbers(statistic, space, z))(z)
+    slopes = slopes_of(statistic, space, z)
     influence = scores_in_z(likelihoods, space, z) @ inverse @ slopes.T
     weights = row_weights(likelihoods, space, z)[:, None]
     if scheme.codes is not None:

@@ -11,9 +11,9 @@ from jaxtyping import Array, Float, Int
 from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced
 from jaxmle.inference import draw_interval
-from jaxmle.inference.delta import names_of
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
 from jaxmle.inference.replicates import usable
+from jaxmle.inference.statistic import flat_of, labels_of, tree_of
 from jaxmle.parameters.space import Space
 from jaxmle.tables import Row, Table
 
@@ -114,8 +114,8 @@ class Bootstrap(Printed):
         """The table that ``print`` shows, with intervals of ``kind``. Raises ``ValueError`` for a batch."""
         refuse_batch(self.fitted, 0, "bootstraps")
         trees = (self._as_tree(self.estimate), self.bias, self.bse, *self.conf_int(alpha, kind))
-        columns = [self._flat(tree) for tree in trees]
-        labels = self.space.scalar_labels() if self.statistic is None else names_of(self.statistic)
+        columns = [flat_of(tree, self.statistic, self.space) for tree in trees]
+        labels = labels_of(self.statistic, self.space)
         how = f"{self.kind}, one Newton step each" if self.one_step else self.kind
         return Table(
             title="Bootstrap",
@@ -123,29 +123,18 @@ class Bootstrap(Printed):
             columns=("estimate", "bias", "std err", *ends_of(alpha)),
             formats=("coefficient", *["statistic"] * 4),
             rows=tuple(Row(label, tuple(float(c[i]) for c in columns)) for i, label in enumerate(labels)),
-            notes=(_sentence(self.message),) if int(self.failed) else (),
+            notes=(as_note(self.message),) if int(self.failed) else (),
         )
 
     def _as_tree(self, flat):
         """Numbers (k,), or (lanes, k), as a tree like the statistic, or like params."""
         if flat.ndim > 1:
             return jax.vmap(lambda own, flat: own._as_tree(flat))(self, flat)
-        if self.statistic is None:
-            return self.space.tree_of_leaves(self.space.leaves_of_scalars(flat, jnp.nan))
-        leaves, treedef = jax.tree_util.tree_flatten(self.statistic)
-        parts, at = [], 0
-        for leaf in leaves:
-            parts.append(flat[at : at + jnp.size(leaf)].reshape(jnp.shape(leaf)))
-            at += jnp.size(leaf)
-        return treedef.unflatten(parts)
-
-    def _flat(self, tree):
-        if self.statistic is None:
-            return np.asarray(self.space.scalars_of(tree))
-        return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)])
+        return tree_of(flat, self.statistic, self.space)
 
 
-def _sentence(text: str) -> str:
+def as_note(text: str) -> str:
+    """A message as a sentence of its own."""
     return text[:1].upper() + text[1:] + "." * (not text.endswith("."))
 
 

@@ -78,6 +78,14 @@ class Scheme(eqx.Module):
         ends = [sum(counts_of(self.objective)[: i + 1]) for i in range(len(old))]
         return tuple(jnp.split(new, ends[:-1]))
 
+    def cases(self, count: int):
+        """How often each of the first ``count`` numbers that a seed may be counts when it is left out: a row as often
+        as it is a case, a group once if any of it is there."""
+        flat = jnp.concatenate(self._old())
+        if self.codes is None:
+            return flat
+        return (jax.ops.segment_sum(flat, self.codes, count) > 0).astype(flat.dtype)
+
     def held_out(self, seed) -> Objective:
         """As :meth:`own`, with the weights of the rows that the replicate left out."""
         flat = jnp.concatenate(self._old())
