@@ -16,11 +16,13 @@ than `polygamma`.
 
 from collections.abc import Iterable
 from functools import reduce
+from itertools import accumulate
 from math import lgamma, log, pi
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.scipy.special import i0e as bessel
 from jaxtyping import Float
 
 Real = Float[Array, "..."]
@@ -49,6 +51,8 @@ _ARTANH = [
     0.0416225325593041,
     0.08522081781390699,
 ]
+# ((2k - 1)!!)^2 / k!, the coefficients of (8 x)^-k.
+_HANKEL = [*accumulate(range(1, 13), lambda c, k: c * (2 * k - 1) ** 2 / k, initial=1.0)]
 _SMALL_FACTORIALS = [0.0] + [lgamma(k + 1) - k * log(k) + k for k in range(1, 16)]
 
 
@@ -74,8 +78,8 @@ def _product(factors: Iterable[Real]) -> Real:
 def binet(x: Real) -> Real:
     """Binet's function, log Gamma(x) - (x - 1/2) log x + x - log(2 pi)/2, for x > 0.
 
-    Stirling's series from x = 8 on; below, the recurrence Gamma(x + 8) = x (x + 1) ... (x + 7) Gamma(x). Its derivatives
-    are the same series and recurrence, differentiated by hand: the recurrence of digamma is one quotient.
+    Stirling's series from x = 8 on; below, the recurrence Gamma(x + 8) = x (x + 1) ... (x + 7) Gamma(x). Its
+    derivatives are the same series and recurrence, differentiated by hand: the recurrence of digamma is one quotient.
     Source: Abramowitz and Stegun (1964), 6.1.40 and 6.1.16.
     """
     near = x < _SHIFT
@@ -210,7 +214,7 @@ compound_log.defjvps(
 @jax.custom_jvp
 def compound_slope(q: Real) -> Real:
     """log(1 + q) - q / (1 + q), of order q^2/2; for small q by log(1 + q) = 2 artanh(q / (2 + q))."""
-    near = q < 0.1
+    near = jnp.abs(q) < 0.1
     s = jnp.where(near, q / (2 + q), 0.0)
     series = 2 * s * s * (1 / (1 + s) + s * _horner(s * s, [1 / (2 * k + 1) for k in range(1, 8)]))
     return jnp.where(near, series, jnp.log1p(q) - 1 / (1 + 1 / jnp.where(near, 1.0, q)))
@@ -254,7 +258,7 @@ def log1mexp(x: Real) -> Real:
 
 
 def _log_lower_normal(x: Real, levels: int = 20, squared: float = 1.0) -> Real:
-    """log Phi(-x) for x >= 5, by the continued fraction of the Mills ratio; its square is left out where `squared` is 0.
+    """log Phi(-x) for x >= 5, by the continued fraction of Mills' ratio; without the square where `squared` is 0.
 
     Source: Abramowitz and Stegun (1964), 26.2.14.
     """
@@ -278,6 +282,13 @@ def log_mills(x: Real) -> Real:
     near = jnp.where(far, 0.0, x)
     tail = _log_lower_normal(jnp.where(far, x, 5.0), squared=0.0)
     return jnp.where(far, tail, jnp.log(0.5 * jax.lax.erfc(near * 0.5**0.5)) + 0.5 * near * near)
+
+
+def log1mexp_exp(x: Real) -> Real:
+    """log(1 - exp(-exp(-x))), which tends to -x, without underflow, as x grows."""
+    far = x > 30
+    small = jnp.exp(-jnp.where(far, x, 30.0))
+    return jnp.where(far, -x - 0.5 * small, log1mexp(jnp.exp(-jnp.where(far, 30.0, x))))
 
 
 def log_quotient(x: Real, y: Real) -> Real:
@@ -311,3 +322,11 @@ def log_squares(z: Real) -> Real:
     """log(1 + z^2), past the overflow of the square."""
     z = jnp.abs(z)
     return jnp.log1p(jnp.minimum(z, _FAR) ** 2) + 2 * jnp.log(jnp.maximum(z / _FAR, 1.0))
+
+
+def log_bessel(x: Real) -> Real:
+    """log(exp(-x) I_0(x)) for x >= 0: beyond 50 by Hankel's expansion, DLMF 10.40.1."""
+    far = x > 50
+    near, eighth = jnp.where(far, 1.0, x), 1 / (8 * jnp.where(far, x, 50.0))
+    series = _horner(eighth, _HANKEL)
+    return jnp.where(far, jnp.log(series) + 0.5 * jnp.log(4 * eighth / pi), jnp.log(bessel(near)))

@@ -52,7 +52,9 @@ def _(primals, tangents):
     log_mean, over = _below_top(log_mean, r)
     m = jnp.exp(log_mean)
     in_log_mean = sigmoid(jnp.log(r) - log_mean) * (m - y)
-    in_r = compound_slope((m - y) / (r + y)) + over
+    near = jnp.abs(m - y) < 0.1 * (r + y)
+    small = compound_slope(jnp.where(near, (m - y) / (r + y), 0.0))
+    in_r = jnp.where(near, small, jnp.log((r + m) / (r + y)) - (m - y) / (r + m)) + over
     return _deviance(*primals), in_log_mean * log_mean_tangent + in_r * r_tangent
 
 
