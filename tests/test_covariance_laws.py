@@ -242,7 +242,7 @@ REFUSED = [
     (
         {"covariance": "hc0", "groups": np.zeros(N)},
         ValueError,
-        "groups= goes with covariance='cluster', not with 'hc0'",
+        "groups= goes with covariance='cluster' or 'bootstrap', not with 'hc0'",
     ),
     ({"lags": 2}, ValueError, "lags= goes with covariance='hac', not with 'observed'"),
     ({"covariance": "hac", "lags": -1}, ValueError, "lags= is a whole number, zero or more"),

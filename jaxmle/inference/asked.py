@@ -18,7 +18,7 @@ class Asked(eqx.Module):
     """The smooth part of an objective at ``z``, what its ``weights`` mean, and the options of a covariance.
 
     ``groups`` are label arrays, one for each way of clustering; ``lags`` a whole number, ``key`` a random key, None
-    where not given; ``correction``: whether a small-sample factor is applied.
+    where not given; ``correction``: whether a small-sample factor is applied; ``draws``: how many replicates.
     """
 
     objective: Objective
@@ -30,6 +30,7 @@ class Asked(eqx.Module):
     groups: tuple = ()
     lags: Any = None
     key: Any = None
+    draws: int = eqx.field(static=True, default=0)
 
     def likelihoods(self) -> Objective:
         """The terms that are likelihoods, with their factors."""

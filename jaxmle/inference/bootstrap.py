@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle.core import status as codes
-from jaxmle.core.tree import is_traced, where_function
+from jaxmle.core.tree import where_function
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference import resample
@@ -17,6 +17,7 @@ from jaxmle.inference.carry import errors
 from jaxmle.inference.covariance import covariance_of
 from jaxmle.inference.drawn import Bootstrap
 from jaxmle.inference.groups import as_groups
+from jaxmle.inference.replicated import as_draws
 from jaxmle.inference.replicates import Climb, replicates
 from jaxmle.inference.scores import row_weights, scores_in_z
 from jaxmle.inference.statistic import numbers_of, slopes_of
@@ -107,18 +108,16 @@ def refuse_steps(objective, one_step: bool) -> None:
 
 def one_way(groups):
     """``groups`` as one array of integer labels. Raises ``ValueError`` where there are two ways of grouping."""
-    ways: tuple = as_groups(groups)
+    ways = list(as_groups(groups))
     if len(ways) > 1:
         raise ValueError("rows are resampled by one way of grouping: give groups= one array of labels")
-    (labels,) = ways
-    return labels
+    return ways[0]
 
 
 def _check(kind, draws, groups):
     if kind not in resample.KINDS:
         raise ValueError(f"there is no bootstrap {kind!r}; the kinds are: {', '.join(resample.KINDS)}")
-    if is_traced(draws) or draws != int(draws) or draws < 2:
-        raise ValueError(f"draws must be a whole number, two or more, known before tracing; it is {draws}")
+    as_draws(draws)
     if kind == resample.CLUSTER and groups is None:
         raise ValueError("kind='cluster' needs groups=, a label for each row")
     if groups is not None and kind in (resample.NONPARAMETRIC, resample.PARAMETRIC):

@@ -13,6 +13,8 @@ def describe_covariance(inference) -> str:
         words.append(f"by {int(facts['draws'])} draws a row")
     if "groups" in facts:
         words.append(f"{' and '.join(f'{count:.0f}' for count in facts['groups'])} groups")
+    if "replicates" in facts:
+        words.append(f"{int(facts['replicates'])} refits")
     if "lags" in facts:
         lags = int(facts["lags"])
         words.append(f"{lags} lag{'s' * (lags != 1)}{' by rule' * bool(facts['automatic'])}")
@@ -50,6 +52,10 @@ def remarks_on(inference):
             "With two ways of clustering a variance is the sum of two less a third, and here some are below zero: they "
             "have no standard error. More groups, or one way of clustering, would give them one."
         )
+    if facts.get("failed", 0) > 0:
+        others = "standard errors are those of the others, and too small where refits fail because they are extreme"
+        what = others if inference.covariance == "bootstrap" else "so there are no jackknife standard errors"
+        yield f"{int(facts['failed'])} of {int(facts['replicates'])} refits have no finite estimate: {what}."
     factor = facts.get("factor")
     if factor is not None and not (np.isfinite(factor) & (factor > 0)).all():
         yield "There are no more rows than parameters, so the small-sample factor does not exist."

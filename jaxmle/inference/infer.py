@@ -19,6 +19,7 @@ from jaxmle.inference.inference import Inference
 from jaxmle.inference.information import DRAWS, check_can_be_simulated, information, is_simulated
 from jaxmle.inference.interval import sides_at_limit
 from jaxmle.inference.kinds import KINDS, check_options, kind_named
+from jaxmle.inference.replicated import REFITS, as_draws
 from jaxmle.tables import Table
 from jaxmle.terms.objective import Objective, Term
 from jaxmle.terms.problem import Problem, as_problem
@@ -36,6 +37,7 @@ def infer(
     correction: bool | None = None,
     lags: int | None = None,
     key: Any = None,
+    draws: int | None = None,
 ) -> Inference:
     r"""Standard errors, z-values, p-values, intervals and criteria of ``fit``.
 
@@ -52,7 +54,10 @@ def infer(
               ``1 - h_i``, or over ``1 - h_i``, with the leverages of :func:`jaxmle.leverage`, those of other parameters
               (a scale) as they are;
             - "cluster": scores are added within ``groups`` first;
-            - "hac": rows in the order of time depend on those up to ``lags`` before, weighted by Bartlett's kernel.
+            - "hac": rows in the order of time depend on those up to ``lags`` before, weighted by Bartlett's kernel;
+            - "bootstrap": that of ``draws`` refits to cases drawn with replacement, or to whole ``groups`` of them;
+            - "jackknife": from refits without each case in turn. Both in z, where an estimate at its limit is infinite
+              and counts as none: :func:`jaxmle.bootstrap` and :func:`jaxmle.jackknife` look at the parameters.
         weights: what the weights of the terms mean. "case" or "frequency": weight 2 equals the row twice, in every
             kind but hac. "sampling": a row stands for w of the population, by how it was drawn; the scores are
             weighted, ``w_i^2 s_i s_i'``, ``nobs`` counts rows and only sandwiches are right.
@@ -63,7 +68,8 @@ def infer(
             by default; n / (n - p) for hac, where it is not. n is ``nobs``, p the number of coefficients of a
             regression's location, or of all free numbers.
         lags: by default floor(4 (n / 100)^(2/9)).
-        key: a random key for "expected", needed where a density has no expected information in closed form.
+        key: a random key for "bootstrap"; for "expected", where a density has no expected information in closed form.
+        draws: how many refits for "bootstrap", 1000 by default.
 
     Returns an :class:`Inference`; ``print`` shows it. Works under ``jax.jit`` and ``jax.vmap``.
 
@@ -91,7 +97,7 @@ def infer(
     and Miller (2011); Newey and West (1987); Pfeffermann (1993) on sampling weights; Akaike (1974); Schwarz (1978).
     """
     kind = kind_named(covariance)
-    check_options(kind, {"groups": groups, "correction": correction, "lags": lags, "key": key})
+    check_options(kind, {"groups": groups, "correction": correction, "lags": lags, "key": key, "draws": draws})
     meaning = _meaning(weights, kind)
     problem = as_problem(objective)
     asked = Asked(
@@ -104,6 +110,7 @@ def infer(
         () if groups is None else as_groups(groups),
         None if lags is None else as_lags(lags),
         key,
+        REFITS if draws is None else as_draws(draws),
     )
     try:
         found = _infer(asked, fit.direction, fit.status, kind)
@@ -230,7 +237,7 @@ def _infer(asked, direction, status, kind):
 
 def _covariance(asked, kind):
     """The evaluation at the estimate, the covariance of z, and what else there is to tell of it."""
-    bread, meat = KINDS[kind].bread, KINDS[kind].meat
+    bread, meat, whole = KINDS[kind].bread, KINDS[kind].meat, KINDS[kind].whole
     facts: dict[str, Any] = {}
     if bread == EXPECTED:
         check_can_be_simulated(asked)
@@ -238,6 +245,9 @@ def _covariance(asked, kind):
             facts["draws"] = jnp.asarray(DRAWS)
     evaluation = information(asked, bread)
     covariance = covariance_of(evaluation.curvature)
+    if whole is not None:
+        matrix, facts = whole(asked)
+        covariance = dataclasses.replace(covariance, matrix=jnp.where(jnp.isnan(covariance.matrix), jnp.nan, matrix))
     if meat is not None:
         middle, facts = meat(asked)
         covariance = sandwiched(covariance, middle)

@@ -16,6 +16,7 @@ from jaxmle.inference import resample
 from jaxmle.inference.bootstrap import Look, one_way, refuse_steps
 from jaxmle.inference.drawn import as_note
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
+from jaxmle.inference.replicated import jackknifed
 from jaxmle.inference.replicates import Climb, replicates, usable
 from jaxmle.inference.statistic import flat_of, labels_of, numbers_of, tree_of
 from jaxmle.parameters.space import Space
@@ -153,24 +154,11 @@ def how_many(scheme: resample.Scheme) -> int:
     return rows if scheme.codes is None or is_traced(scheme.codes) else int(jnp.max(scheme.codes)) + 1
 
 
-def spread(scheme: resample.Scheme, values: Float[Array, "r k"], estimate: Float[Array, " k"]):
-    """The jackknife's covariance and bias of ``values``, and the cases of each that count.
-
-    Source: Efron and Tibshirani (1993), equations 10.35 and 11.5.
-    """
-    counts = scheme.cases(values.shape[0])
-    n, there = jnp.sum(counts), counts > 0
-    kept = jnp.where(there[:, None], values, 0.0)
-    mean = counts @ kept / n
-    centred = jnp.where(there[:, None], values - mean[None, :], 0.0)
-    return (n - 1.0) / n * (centred.T @ (centred * counts[:, None])), (n - 1.0) * (mean - estimate), counts
-
-
 @jax.jit
 def _finish(found, scheme, statistic, fitted):
     good = codes.is_ok(fitted)
     estimate = numbers_of(statistic, scheme.space, scheme.z)
     values, _ = found.seen
-    cov, bias, counts = spread(scheme, values, estimate)
+    cov, bias, counts = jackknifed(scheme, values, estimate)
     found = {"values": values, "estimate": estimate, "cov": cov, "bias": bias}
     return {name: jnp.where(good, value, jnp.nan) for name, value in found.items()} | {"counts": counts}

@@ -8,12 +8,15 @@ from jaxmle.inference.groups import cluster
 from jaxmle.inference.hac import hac
 from jaxmle.inference.hat import hc2, hc3
 from jaxmle.inference.meat import hc0, hc1
+from jaxmle.inference.replicated import bootstrap_covariance, jackknife_covariance
 
 
 class Kind(NamedTuple):
-    """One kind of covariance: the inverse of the information ``bread``, or with a ``meat`` the sandwich of the two.
+    """One kind of covariance: the inverse of the information ``bread``, or with a ``meat`` the sandwich of the two, or
+    what the ``whole`` gives.
 
-    ``meat(asked)`` gives the sum of outer products in z and a dictionary of arrays, the facts that the table tells.
+    ``meat(asked)`` gives the sum of outer products in z and a dictionary of arrays, the facts that the table tells;
+    ``whole(asked)`` the covariance in z itself, and such a dictionary.
     ``options`` names what else of :func:`jaxmle.infer` it takes.
     """
 
@@ -21,6 +24,7 @@ class Kind(NamedTuple):
     meat: Callable | None = None
     options: tuple[str, ...] = ()
     corrects: bool = False  # whether the small-sample factor is applied where nothing is said
+    whole: Callable | None = None
 
 
 KINDS = {
@@ -33,6 +37,8 @@ KINDS = {
     "hc3": Kind(meat=hc3),
     "cluster": Kind(meat=cluster, options=("groups", "correction"), corrects=True),
     "hac": Kind(meat=hac, options=("lags", "correction")),
+    "bootstrap": Kind(whole=bootstrap_covariance, options=("key", "groups", "draws")),
+    "jackknife": Kind(whole=jackknife_covariance),
 }
 ALIASES = {"sandwich": "hc0"}
 
@@ -52,5 +58,7 @@ def check_options(kind: str, given: dict) -> None:
         takers = [name for name, other in KINDS.items() if option in other.options]
         if value is not None and option not in KINDS[kind].options:
             raise ValueError(f"{option}= goes with covariance={' or '.join(map(repr, takers))}, not with {kind!r}")
+    if kind == "bootstrap" and given["key"] is None:
+        raise ValueError("covariance='bootstrap' draws at random, which needs key=, such as key=jax.random.key(0)")
     if kind == "cluster" and given["groups"] is None:
         raise ValueError("covariance='cluster' needs groups=, a label for each row (or a tuple of two such arrays)")

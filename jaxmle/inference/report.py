@@ -120,6 +120,14 @@ def _distinct(labels):
     return distinct
 
 
+def _made_of(kind) -> str:
+    """What the standard errors of a fit with a prior are made of."""
+    if kind.whole is not None:
+        return "from refits with the same prior"
+    what = "a sandwich around the scores of the likelihood with" if kind.meat else "from"
+    return f"{what} the curvature of the log-posterior"
+
+
 def _notes(inference):
     """What the reader must know: how the fit ended, what has no standard error and why, what criteria are missing."""
     status = int(inference.status)
@@ -161,9 +169,8 @@ def _notes(inference):
             "are not defined."
         )
     if inference.has_prior and not inference.is_rough:
-        what = "a sandwich around the scores of the likelihood with" if KINDS[inference.covariance].meat else "from"
         yield (
-            f"Standard errors are {what} the curvature of the log-posterior; the log-likelihood is without the prior, "
+            f"Standard errors are {_made_of(KINDS[inference.covariance])}; the log-likelihood is without the prior, "
             "and AIC and BIC are not defined with one."
         )
     if inference.remarks is not None:
