@@ -26,6 +26,7 @@ START_OUTSIDE = 18
 NEGATIVE_WEIGHT = 19
 NO_WEIGHT = 20
 STOPPED_SHORT = 21
+UNSETTLED = 22
 
 SENTENCES = {
     RUNNING: "still running",
@@ -71,6 +72,11 @@ SENTENCES = {
     STOPPED_SHORT: (
         "stopped short of the maximum: the solver's own test was met, but by the curvature there is more to gain; "
         "tighten its tolerances, give it more steps, or finish with jm.polish"
+    ),
+    UNSETTLED: (
+        "stopped where it cannot be told whether this is the maximum: the curvature is so ill-conditioned that what is "
+        "left to gain is hidden by rounding; centre and rescale the parameters or the columns, give a prior, or switch "
+        "on jax_enable_x64 and finish with jm.polish"
     ),
     NO_WEIGHT: "all weights are zero, so there is nothing to fit; give at least one row a positive weight",
 }

@@ -14,14 +14,17 @@ from jaxmle.core import status as codes
 from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
 from jaxmle.fitting.head_start import head_start, stride_of
 from jaxmle.parameters.space import Space
-from jaxmle.solvers.certify import LONGEST, certified, certify
+from jaxmle.solvers.certify import Certificate, certificate_of, certified, certify
 from jaxmle.solvers.choice import METHODS, choose, method_of
 from jaxmle.solvers.loop import run
+from jaxmle.solvers.newton_cg import LONGEST, climb
 from jaxmle.solvers.penalty import Penalty
 from jaxmle.terms.objective import Term, as_objective
 
 TOLERANCE_OF_DTYPE = -1.0
 FINEST = 1e-19  # log-density; estimates are then within 5e-10 of their standard errors
+_DOUBLE = 1e-10  # eps of what is shorter than double precision is more
+_UNDECIDED = (codes.STALLED, codes.OUT_OF_STEPS, codes.STOPPED_SHORT)
 TRACED: list[None] = []  # grows by one whenever the program is traced
 
 
@@ -42,7 +45,8 @@ class Found(eqx.Module):
 
 
 class Ended(eqx.Module):
-    """Where a solver ended; its evaluation without curvature."""
+    """Where a solver ended; its evaluation without curvature. ``pivot`` is the smallest of the scaled curvature, NaN
+    where none was formed."""
 
     z: Any
     evaluation: Any
@@ -50,13 +54,25 @@ class Ended(eqx.Module):
     decrement: Any
     direction: Any
     status: Any
+    pivot: Any
 
     @classmethod
     def of(cls, state) -> "Ended":
         """The end that the ``state`` of a state machine stands for."""
         evaluation = dataclasses.replace(state.evaluation, curvature=None, gauss_newton=None)
         status = jnp.where(state.status == codes.RUNNING, codes.OUT_OF_STEPS, state.status)
-        return cls(state.best, evaluation, state.steps, state.decrement, state.z - state.best, status)
+        pivot = getattr(state, "pivot", jnp.full_like(evaluation.value, jnp.nan))
+        return cls(state.best, evaluation, state.steps, state.decrement, state.z - state.best, status, pivot)
+
+    def with_certificate(self, certificate: Certificate, tolerance) -> "Ended":
+        """The same end, with what its ``certificate`` says of it."""
+        return dataclasses.replace(
+            self,
+            status=certified(self.status, certificate, tolerance),
+            decrement=jnp.sqrt(2.0 * certificate.left),
+            direction=certificate.direction,
+            pivot=certificate.pivot,
+        )
 
 
 @functools.partial(jax.jit, static_argnames=("limit", "jacobian"))
@@ -142,7 +158,7 @@ def solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> Fo
         evaluate, size, rough = pieces(jacobian, objective, space, start, solver)
         state = run(solver, evaluate, start, tolerance, max_steps, size, *rough)
         ended = Ended.of(state)
-    return concluded(jacobian, objective, space, start, solver, tolerance, ended)
+    return concluded(jacobian, objective, space, start, solver, tolerance, max_steps, ended)
 
 
 def pieces(jacobian, objective, space, start, solver):
@@ -164,20 +180,27 @@ def _searched(jacobian, objective, space, start, solver, tolerance, max_steps) -
     with jax.numpy_dtype_promotion("standard"):  # others mix integer types
         z, status, steps = solver.search(lambda z: _loss(jacobian, objective, space, z), start, tolerance, max_steps)
     evaluation = evaluate_in_z(as_objective(objective), space, z, 1, jacobian)
-    return Ended(z, evaluation, steps, jnp.full_like(evaluation.value, jnp.nan), jnp.zeros_like(z), status)
+    unknown = jnp.full_like(evaluation.value, jnp.nan)
+    return Ended(z, evaluation, steps, unknown, jnp.zeros_like(z), status, unknown)
 
 
-def concluded(jacobian, objective, space, start, solver, tolerance, ended: Ended) -> Found:
+def concluded(jacobian, objective, space, start, solver, tolerance, max_steps, ended: Ended) -> Found:
     """What was found where a solver ended, looked at with the curvature where the solver did not."""
     smooth, rough = as_objective(objective).part(smooth=True), as_objective(objective).part(smooth=False)
     penalty = _penalty(rough, space, start, solver)
-    z, evaluation, status = ended.z, ended.evaluation, ended.status
-    decrement, direction = ended.decrement, ended.direction
-    kind = getattr(solver, "curvature", OBSERVED)
-    if (solver.order < 2 or kind != OBSERVED) and z.size <= LONGEST and penalty is None:
-        certificate = certify(lambda z: evaluate_in_z(smooth, space, z, 2, jacobian), z, space.sizes(start))
-        status = certified(status, certificate, tolerance)
-        decrement, direction = jnp.sqrt(2.0 * certificate.left), certificate.direction
+
+    def evaluate(z, order):
+        return evaluate_in_z(smooth, space, z, order, jacobian)
+
+    is_newton = solver.order == 2 and getattr(solver, "curvature", OBSERVED) == OBSERVED
+    has_matrix, is_short = is_newton or start.size <= LONGEST, jnp.finfo(start.dtype).eps > _DOUBLE
+    if penalty is None and not is_newton and has_matrix:
+        certificate = certify(lambda z: evaluate(z, 2), ended.z, space.sizes(start))
+        ended = ended.with_certificate(certificate, tolerance)
+    if penalty is None and (is_short or not has_matrix):
+        finishes = is_newton or getattr(solver, "finishes", False)
+        ended = _finished(evaluate, finishes, has_matrix, tolerance, max_steps, ended)
+    z, evaluation = ended.z, ended.evaluation
     gradient = evaluation.gradient if penalty is None else penalty.smallest_subgradient(z, evaluation.gradient)
     log_jacobian = space.log_det(z)
     added = log_jacobian if jacobian else jnp.zeros_like(log_jacobian)
@@ -188,12 +211,35 @@ def concluded(jacobian, objective, space, start, solver, tolerance, ended: Ended
         log_likelihood=evaluation.log_likelihood,
         log_prior=evaluation.log_prior + rough.rough_value(space.params(z)) - added,
         log_jacobian=log_jacobian,
-        newton_decrement=decrement,
+        newton_decrement=ended.decrement,
         gradient_norm=jnp.linalg.norm(gradient),
         steps=ended.steps,
-        status=status,
-        direction=direction,
+        status=ended.status,
+        direction=ended.direction,
     )
+
+
+def _finished(evaluate, finishes, has_matrix, tolerance, max_steps, ended: Ended) -> Ended:
+    """Where a climb ended, in the light of conjugate gradients, which go on from there where it ``finishes`` by them.
+
+    They are asked where no matrix was formed, or one too ill-conditioned for its precision: a product with a vector
+    keeps what the matrix has rounded away.
+    """
+    z, eps = ended.z, jnp.finfo(ended.z.dtype).eps
+    enough = jnp.maximum(tolerance, eps**0.5)
+    stopped = codes.is_ok(ended.status) | jnp.isin(ended.status, jnp.asarray(_UNDECIDED))
+    wanted = stopped & ~(ended.pivot >= eps**0.5)
+    budget = max_steps - ended.steps if finishes else jnp.zeros_like(ended.steps)
+    budget = jnp.where(ended.status == codes.COMPLETED, 0, budget)
+    goal = tolerance if finishes else enough
+    matrix = (lambda: evaluate(z, 2).approximate_curvature) if has_matrix else None
+    state = climb(evaluate, z, tolerance, goal, budget, wanted, matrix)
+    found = ended.with_certificate(certificate_of(state), tolerance)
+    if finishes:
+        on = Ended.of(state)
+        on = dataclasses.replace(on, steps=ended.steps + jnp.minimum(state.steps + state.products, budget))
+        found = jax.tree.map(lambda a, b: jnp.where(budget > 0, a, b), on, found)
+    return jax.tree.map(lambda a, b: jnp.where(wanted, a, b), found, ended)
 
 
 def _penalty(rough, space, start, solver):

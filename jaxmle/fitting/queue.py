@@ -148,7 +148,7 @@ class Task(eqx.Module):
         """What was found where a climb ended."""
         objective, space, values = self.lanes.whole(own)
         start = space.to_z(values)
-        found = concluded(self.jacobian, objective, space, start, self.solver, self.tolerance, ended)
+        found = concluded(self.jacobian, objective, space, start, self.solver, self.tolerance, self.max_steps, ended)
         return dataclasses.replace(found, status=verdict(objective, space, start, found, self.limit))
 
     def alone(self, own) -> Found:

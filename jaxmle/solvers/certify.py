@@ -8,18 +8,20 @@ from jaxtyping import Array, Bool, Float
 
 from jaxmle.core import status as codes
 from jaxmle.solvers.newton import Newton
-
-LONGEST = 300  # numbers; beyond it no matrix is formed
+from jaxmle.solvers.newton_cg import NewtonCGState
 
 
 class Certificate(eqx.Module):
-    """The log-density ``left`` to gain (NaN where the curvature is not positive definite), the Newton step that would
-    gain it, and whether this is a ``flat`` top, or no top at all because the density only flattens out."""
+    """The log-density ``left`` to gain (NaN where that is not known), the Newton step that would gain it, whether some
+    direction curves ``upwards``, and whether this is a ``flat`` top, or no top at all because the density only flattens
+    out; and the smallest ``pivot`` of the scaled curvature (NaN where no matrix was formed)."""
 
     left: Float[Array, ""]
     direction: Float[Array, " m"]
+    upwards: Bool[Array, ""]
     flat: Bool[Array, ""]
     diverging: Bool[Array, ""]
+    pivot: Float[Array, ""]
 
 
 def certify(evaluate: Callable, z: Float[Array, " m"], size: Float[Array, " m"]) -> Certificate:
@@ -28,7 +30,14 @@ def certify(evaluate: Callable, z: Float[Array, " m"], size: Float[Array, " m"])
     here = newton.update(newton.init(z, jnp.finfo(z.dtype).tiny, size), evaluate(z))
     there = newton.update(here, evaluate(here.z))
     left = jnp.where(jnp.isfinite(here.left), jnp.maximum(here.left, 0.0), jnp.nan)
-    return Certificate(left, here.z - z, here.flat, there.status == codes.DIVERGING)
+    return Certificate(left, here.z - z, jnp.isnan(left), here.flat, there.status == codes.DIVERGING, here.pivot)
+
+
+def certificate_of(state: NewtonCGState) -> Certificate:
+    """What conjugate gradients found out about the point they began at, and one step on."""
+    left = jnp.where(jnp.isfinite(state.left_at_start), state.left_at_start, jnp.nan)
+    diverging = state.status == codes.DIVERGING
+    return Certificate(left, state.first_step, state.upwards, state.flat, diverging, jnp.full_like(left, jnp.nan))
 
 
 def certified(status, certificate: Certificate, tolerance):
@@ -38,7 +47,9 @@ def certified(status, certificate: Certificate, tolerance):
     """
     enough = certificate.left <= jnp.maximum(tolerance, jnp.finfo(certificate.left.dtype).eps ** 0.5)
     claims = (status == codes.CONVERGED) | (status == codes.STALLED_AT_ROUNDING)
-    beaten = jnp.where(jnp.isnan(certificate.left), codes.SADDLE, codes.STOPPED_SHORT)
+    beaten = jnp.where(jnp.isnan(certificate.left), codes.UNSETTLED, codes.STOPPED_SHORT)
+    beaten = jnp.where(certificate.upwards, codes.SADDLE, beaten)
+    enough = enough & ~certificate.upwards
     status = jnp.where(claims & ~enough, beaten, status)
     status = jnp.where((status == codes.COMPLETED) & enough, codes.CONVERGED, status)
     status = jnp.where((status == codes.STALLED) & enough, codes.STALLED_AT_ROUNDING, status)

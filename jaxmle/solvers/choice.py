@@ -4,9 +4,9 @@ import functools
 from typing import Any
 
 from jaxmle.core.evaluation import EXPECTED, OPG
-from jaxmle.solvers.certify import LONGEST
 from jaxmle.solvers.lbfgs import LBFGS
 from jaxmle.solvers.newton import Newton
+from jaxmle.solvers.newton_cg import LONGEST
 from jaxmle.solvers.optax_solver import Optax, is_transformation
 from jaxmle.solvers.optimistix_solver import Optimistix, is_minimiser
 from jaxmle.solvers.proximal_gradient import ProximalGradient

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxmle.core import status
 from jaxmle.core.evaluation import Evaluation
+from jaxmle.solvers.newton_cg import LONGEST
 
 _RISE = 1e-4  # of the gain that the slope promises
 _FLATTEN = 0.9  # of the slope
@@ -60,14 +61,21 @@ class LBFGS(eqx.Module):
     It ends when half the squared length of the gradient in the modelled inverse curvature, an estimate of the
     log-density still to be gained that no change of units moves, is below the tolerance.
 
-    Arguments: ``memory``, how many steps are remembered, 10 by default.
+    Where there are too many numbers for a matrix, what it leaves when it stops, or has not found after ``most``
+    evaluations, is gained by Newton steps through conjugate gradients (:mod:`jaxmle.solvers.newton_cg`), whose products
+    with the curvature count as steps. They cost two or three gradients each, and also tell a maximum from a saddle and
+    from a density that only flattens out.
+
+    Arguments: ``memory``, how many steps are remembered, 10 by default; ``most``, 300.
 
     Source: Liu and Nocedal (1989), "On the limited memory BFGS method"; Lewis and Overton (2013), "Nonsmooth
     optimization via quasi-Newton methods", section 4; Hager and Zhang (2005), equation 4.
     """
 
     memory: int = eqx.field(static=True, default=10)
+    most: float = 300.0
     order: ClassVar[int] = 1
+    finishes: ClassVar[bool] = True
 
     def init(self, z: Float[Array, " m"], tolerance, size: Float[Array, " m"]) -> LBFGSState:
         """The state that asks for ``z``."""
@@ -106,7 +114,11 @@ class LBFGS(eqx.Module):
         turned = _turn(_select(judged.accept, moved, forgotten))
         tried = _narrow(state, judged)
         new = _select(judged.accept | given_up, turned, tried)
-        return _conclude(new, state, judged, first, given_up)
+        return _conclude(new, state, judged, first, given_up, self._hands_over(new))
+
+    def _hands_over(self, state):
+        """Whether the rest is left to conjugate gradients."""
+        return (state.z.size > LONGEST) & (state.steps >= jnp.asarray(self.most, state.steps.dtype))
 
     def _remember(self, state, evaluation, first):
         """The state with the tried point as its best and the step among those remembered."""
@@ -196,7 +208,7 @@ def _two_loops(state, gradient):
     return direction
 
 
-def _conclude(new, old, judged, first, given_up):
+def _conclude(new, old, judged, first, given_up, hands_over):
     """The state with its status: still running, or how it ended."""
     progress = (new.left < 0.5 * new.least) | ~judged.at_rounding
     idle = jnp.where(judged.accept, jnp.where(progress, 0, new.idle + 1), new.idle)
@@ -204,9 +216,17 @@ def _conclude(new, old, judged, first, given_up):
     # Below rounding, and along every line that was tried the slope does not fall either.
     blind = (given_up & judged.at_rounding) | (idle >= _PATIENCE)
     lost = given_up & (old.stored == 0)
+    rising = given_up & jnp.isinf(old.high) & ~judged.too_far  # every try, each four times as far, and never less steep
     ended = jnp.select(
-        [first & ~judged.accept, done, blind, lost],
-        [status.NON_FINITE_AT_START, status.CONVERGED, status.STALLED_AT_ROUNDING, status.STALLED],
+        [first & ~judged.accept, done, rising, blind, lost, hands_over],
+        [
+            status.NON_FINITE_AT_START,
+            status.CONVERGED,
+            status.UNBOUNDED,
+            status.STALLED_AT_ROUNDING,
+            status.STALLED,
+            status.OUT_OF_STEPS,
+        ],
         status.RUNNING,
     )
     least = jnp.where(judged.accept, jnp.minimum(new.left, new.least), new.least)

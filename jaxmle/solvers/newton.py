@@ -11,9 +11,8 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxmle.core import status
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG, Evaluation
 from jaxmle.solvers import trust_region
-from jaxmle.solvers.quadratic import Judgement, decrement_of, ended, idle_after, judge, positive
+from jaxmle.solvers.quadratic import Judgement, decrement_of, ended, idle_after, judge, magnitude_of, positive, resized
 
-_SHRINK, _GROW = 0.25, 2.0
 _NEAR, _SAME = 1e-2, 0.1
 
 
@@ -26,6 +25,7 @@ class NewtonState(eqx.Module):
     predicted: Float[Array, ""]
     whole: Bool[Array, ""]
     left: Float[Array, ""]
+    pivot: Float[Array, ""]
     radius: Float[Array, ""]
     idle: Int[Array, ""]
     steps: Int[Array, ""]
@@ -91,6 +91,7 @@ class Newton(eqx.Module):
             predicted=jnp.zeros((), dtype),
             whole=jnp.zeros((), bool),
             left=jnp.full((), jnp.inf, dtype),
+            pivot=jnp.ones((), dtype),
             radius=jnp.full((), -1.0, dtype),
             idle=jnp.zeros((), int),
             steps=jnp.zeros((), int),
@@ -113,7 +114,7 @@ class Newton(eqx.Module):
         judged = _judge(state, evaluation)
         moved = _moved(state, evaluation, judged.accept, self._exact_from(state, judged, two_curvatures))
         moved = dataclasses.replace(moved, idle=idle_after(state, judged))
-        radius = _resize(state, judged)
+        radius = resized(state, judged)
         radius = jnp.where(judged.first, self._first_radius(moved, two_curvatures), radius)
         chosen = self._choose_step(moved, radius, two_curvatures)
         final = chosen.exact | (jnp.asarray(self.switch, radius.dtype) <= 0)
@@ -159,6 +160,7 @@ class Newton(eqx.Module):
             predicted=found.predicted,
             whole=found.whole,
             left=found.left,
+            pivot=found.pivot,
             flat=found.flat,
             exact=exact,
             radius=jnp.where(jnp.isinf(radius), jnp.linalg.norm(state.scale * found.step), radius),
@@ -212,7 +214,7 @@ def FisherScoring() -> Newton:
 
 def _judge(state, evaluation) -> Judgement:
     gain = evaluation.value - state.evaluation.value
-    magnitude = jnp.maximum(evaluation.magnitude, state.evaluation.magnitude)
+    magnitude = magnitude_of(state, evaluation)
     slopes = state.evaluation.gradient, evaluation.gradient
     return judge(state, gain, magnitude, evaluation.is_finite(), slopes)
 
@@ -234,14 +236,6 @@ def _moved(state, evaluation, accept, exact):
     )
     kept = jax.tree.map(lambda a, b: jnp.where(accept, a, b), moved, state)
     return dataclasses.replace(kept, exact=exact, steps=state.steps + 1)
-
-
-def _resize(state, judged):
-    """The radius after a try (Nocedal and Wright 2006, algorithm 4.1)."""
-    length = jnp.minimum(jnp.linalg.norm(state.scale * state.step), state.radius)
-    shrunk = length * jnp.where(judged.finite, _SHRINK, 0.1)
-    grown = jnp.maximum(state.radius, _GROW * length)
-    return jnp.where(judged.ratio < 0.25, shrunk, jnp.where(judged.ratio > 0.75, grown, state.radius))
 
 
 def _conclude(state, judged, final):

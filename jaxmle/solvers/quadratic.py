@@ -8,6 +8,7 @@ from jaxmle.core import status
 
 _ACCEPT = 1e-4
 _PATIENCE = 8
+_SHRINK, _GROW = 0.25, 2.0
 
 
 class Judgement(eqx.Module):
@@ -37,9 +38,24 @@ def judge(state, gain, magnitude, finite, slopes: tuple) -> Judgement:
     return Judgement(first, finite, accept, at_rounding, halved, jnp.where(at_rounding, 1.0, ratio))
 
 
+def magnitude_of(state, evaluation):
+    """The size of what a gain is the difference of: of the values, and of what the numbers in z change them by, which
+    counts where the curvature is ill-conditioned (columns far from zero)."""
+    terms = jnp.maximum(evaluation.magnitude, state.evaluation.magnitude)
+    return terms + jnp.linalg.norm(state.scale * state.best)
+
+
 def idle_after(state, judged: Judgement):
     """How many tries in a row were below rounding and did not halve the slope."""
     return jnp.where(judged.at_rounding & ~judged.halved, state.idle + 1, 0)
+
+
+def resized(state, judged: Judgement):
+    """The radius of a trust region after a try (Nocedal and Wright 2006, algorithm 4.1)."""
+    length = jnp.minimum(jnp.linalg.norm(state.scale * state.step), state.radius)
+    shrunk = length * jnp.where(judged.finite, _SHRINK, 0.1)
+    grown = jnp.maximum(state.radius, _GROW * length)
+    return jnp.where(judged.ratio < 0.25, shrunk, jnp.where(judged.ratio > 0.75, grown, state.radius))
 
 
 def ended(state, judged: Judgement, step, final, settled, nowhere):
@@ -63,7 +79,7 @@ def ended(state, judged: Judgement, step, final, settled, nowhere):
             status.NON_FINITE_AT_START,
             status.DIVERGING,
             jnp.where(state.flat, status.FLAT, status.CONVERGED),
-            status.STALLED_AT_ROUNDING,
+            jnp.where(state.flat, status.FLAT, status.STALLED_AT_ROUNDING),
             status.NON_FINITE,
             jnp.where(saddle, status.SADDLE, status.STALLED),
         ],

@@ -14,13 +14,15 @@ _FEW = 8
 
 class Step(eqx.Module):
     """A step, the gain the model predicts for it, whether it is the ``whole`` Newton step, the gain ``left`` that the
-    whole one would bring (infinite where there is none), and whether ``flat`` directions were left alone."""
+    whole one would bring (infinite where there is none), whether ``flat`` directions were left alone, and the smallest
+    ``pivot`` of the scaled curvature, one where nothing is correlated."""
 
     step: Float[Array, " m"]
     predicted: Float[Array, ""]
     whole: Bool[Array, ""]
     left: Float[Array, ""]
     flat: Bool[Array, ""]
+    pivot: Float[Array, ""]
 
 
 def best_step(gradient: Float[Array, " m"], curvature: Float[Array, "m m"], scale: Float[Array, " m"], radius, noise):
@@ -41,7 +43,7 @@ def best_step(gradient: Float[Array, " m"], curvature: Float[Array, "m m"], scal
     scaled, whole, left, flat = _unless_settled(settled, found, (matrix, slope, radius, noise))
     curved = jnp.sum(matrix * scaled[None, :], axis=1)
     predicted = jnp.sum(scaled * (slope - 0.5 * curved))
-    return Step(scaled / scale, predicted, whole, left, flat)
+    return Step(scaled / scale, predicted, whole, left, flat, pivot)
 
 
 @jax.custom_batching.custom_vmap
