@@ -14,6 +14,12 @@ CONTINUOUS = [
     ("student_t", (4.5, 0.3, 1.7), stats.t(4.5, 0.3, 1.7)),
     ("gamma", (2.5, 1.7), stats.gamma(2.5, scale=1.7)),
     ("exponential", (1.7,), stats.expon(scale=1.7)),
+    ("cauchy", (0.3, 1.7), stats.cauchy(0.3, 1.7)),
+    ("logistic", (0.3, 1.7), stats.logistic(0.3, 1.7)),
+    ("gumbel", (0.3, 1.7), stats.gumbel_r(0.3, 1.7)),
+    ("asymmetric_laplace", (1.0, 0.3, 1.7), stats.laplace_asymmetric(1.0, 0.3, 1.7)),
+    ("generalized_normal", (1.5, 0.3, 1.7), stats.gennorm(1.5, 0.3, 1.7)),
+    ("von_mises", (1.5, 0.3), stats.vonmises(1.5, 0.3)),
 ]
 DISCRETE = [("bernoulli", (0.4,), 2), ("poisson", (0.7,), 60)]
 

@@ -40,27 +40,43 @@ Poisson are those of XLA: 1e-9 to a shape or count of 1e5, and not to be used fr
 """
 
 from jaxmle.densities import (
+    asymmetric_laplace,
     bernoulli,
     binomial,
     categorical,
+    cauchy,
     exponential,
     gamma,
+    generalized_normal,
+    gumbel,
     laplace,
+    logistic,
     negative_binomial,
     normal,
     poisson,
+    skew_normal,
     student_t,
+    uniform,
+    von_mises,
 )
 
 __all__ = [
+    "asymmetric_laplace",
     "bernoulli",
     "binomial",
     "categorical",
+    "cauchy",
     "exponential",
     "gamma",
+    "generalized_normal",
+    "gumbel",
     "laplace",
+    "logistic",
     "negative_binomial",
     "normal",
     "poisson",
+    "skew_normal",
     "student_t",
+    "uniform",
+    "von_mises",
 ]

@@ -1,51 +1,14 @@
 """One row per density: what it should equal, and where. `test_densities` puts every row through the laws."""
 
-from collections.abc import Callable
-from itertools import product
-from typing import NamedTuple
-
+import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
+from density_row import Row, grid
+from density_rows_real import REAL
 from scipy import stats
 from scipy.special import expit, softmax
 
 from jaxmle import densities
-
-
-class Row(NamedTuple):
-    """A density module and its independent references.
-
-    exact: the textbook formula in mpmath, of mpmath numbers.
-    frozen: scipy's distribution at ordinary parameters.
-    grid: y and parameters, columns of one length; tails and extremes included.
-    points: a few rows, first and second derivatives of which are compared with mpmath's.
-    free: which arguments are real parameters (0 is y).
-    invalid: observations with parameters, whose log-density is minus infinity.
-    typical: ordinary parameters, at which sums, samples and distribution functions are checked.
-    """
-
-    module: object
-    exact: Callable
-    frozen: Callable
-    grid: tuple
-    points: list
-    free: tuple
-    invalid: list
-    typical: tuple
-
-    @property
-    def name(self) -> str:
-        return self.module.__name__.rsplit(".", 1)[-1]
-
-    @property
-    def logprob(self) -> Callable:
-        return getattr(self.module, "logpdf", None) or self.module.logpmf
-
-
-def _grid(*axes, keep=lambda *row: True):
-    """All combinations as columns, thinned by `keep`."""
-    rows = [row for row in product(*axes) if keep(*row)]
-    return tuple(np.array(column, float) for column in zip(*rows, strict=True))
 
 
 def _normal(y, loc, scale):
@@ -97,7 +60,7 @@ TABLE = [
         grid=tuple(
             np.concatenate(c)
             for c in zip(
-                _grid((-1e4, -30.0, -1.0, 0.0, 0.3, 1e-8, 7.0, 1e150), (-2.0, 0.0, 1e3), (1e-3, 1.0, 50.0)),
+                grid((-1e4, -30.0, -1.0, 0.0, 0.3, 1e-8, 7.0, 1e150), (-2.0, 0.0, 1e3), (1e-3, 1.0, 50.0)),
                 ([1e300, 3e300, 2e-300, -1e300], [2e300, -1e300, 1e-300, 0.0], [1e300, 1e300, 1e-300, 1e300]),
                 strict=True,
             )
@@ -111,7 +74,7 @@ TABLE = [
         module=densities.laplace,
         exact=lambda y, loc, scale: -abs(y - loc) / scale - mp.log(2 * scale),
         frozen=stats.laplace,
-        grid=_grid((-1e200, -30.0, 0.0, 0.3, 7.0, 1e6), (-2.0, 0.0, 1e3), (1e-3, 1.0, 1e300)),
+        grid=grid((-1e200, -30.0, 0.0, 0.3, 7.0, 1e6), (-2.0, 0.0, 1e3), (1e-3, 1.0, 1e300)),
         points=[(1.0, 0.3, 2.0), (-30.0, 1.0, 0.5), (5.0, 4.0, 1e3)],
         free=(0, 1, 2),
         invalid=[(np.inf, 0.0, 1.0), (-np.inf, 0.0, 1.0)],
@@ -121,7 +84,7 @@ TABLE = [
         module=densities.student_t,
         exact=_student_t,
         frozen=stats.t,
-        grid=_grid(
+        grid=grid(
             (-1e200, -50.0, 1.5, 3.0, 1e4),
             (1e-2, 1.0, 3.0, 15.9, 16.0, 1e3, 1e8, 1e12),
             (1.5,),
@@ -143,7 +106,7 @@ TABLE = [
         module=densities.gamma,
         exact=_gamma,
         frozen=lambda a, scale: stats.gamma(a, scale=scale),
-        grid=_grid(
+        grid=grid(
             (1e-300, 1e-8, 0.3, 1.0, 20.0, 1e4, 1e8, 1.0001e8),
             (1e-3, 0.5, 1.0, 7.9, 8.0, 300.0, 1e8),
             (1e-3, 1.0, 30.0, 1e100),
@@ -163,7 +126,7 @@ TABLE = [
         module=densities.exponential,
         exact=lambda y, scale: -y / scale - mp.log(scale),
         frozen=lambda scale: stats.expon(scale=scale),
-        grid=_grid((0.0, 1e-300, 1e-8, 0.3, 1.0, 20.0, 1e300), (1e-5, 1.0, 30.0, 1e300)),
+        grid=grid((0.0, 1e-300, 1e-8, 0.3, 1.0, 20.0, 1e300), (1e-5, 1.0, 30.0, 1e300)),
         points=[(1.0, 2.0), (0.0, 3.0), (1e4, 0.01)],
         free=(0, 1),
         invalid=[(-1.0, 2.0), (-1e-300, 2.0), (np.inf, 2.0)],
@@ -173,7 +136,7 @@ TABLE = [
         module=densities.bernoulli,
         exact=lambda y, logits: _log_p(logits if y == 1 else -logits),
         frozen=lambda logits: stats.bernoulli(expit(logits)),
-        grid=_grid((0, 1), _LOGITS),
+        grid=grid((0, 1), _LOGITS),
         points=[(1, 0.0), (0, 2.0), (1, 700.0), (0, 700.0), (1, -40.0)],
         free=(1,),
         invalid=[(2, 0.3), (-1, 0.3), (0.5, 0.3), (np.inf, 0.3), (-np.inf, 0.3)],
@@ -183,7 +146,7 @@ TABLE = [
         module=densities.binomial,
         exact=_binomial,
         frozen=lambda n, logits: stats.binom(n, expit(logits)),
-        grid=_grid(
+        grid=grid(
             (0, 1, 2, 16, 30, 2 * 10**5, 10**6 - 1, 10**6),
             (0, 1, 2, 30, 10**6),
             (*_LOGITS, -1.38, -14.0),
@@ -204,17 +167,18 @@ TABLE = [
         module=densities.categorical,
         exact=_categorical,
         frozen=lambda *logits: stats.rv_discrete(values=(range(len(logits)), softmax(logits))),
-        grid=_grid((0, 1, 2), (-700.0, 0.0, 700.0), (-30.0, 0.0, 1.0), (-700.0, -5.0, 0.3, 700.0)),
+        grid=grid((0, 1, 2), (-700.0, 0.0, 700.0), (-30.0, 0.0, 1.0), (-700.0, -5.0, 0.3, 700.0)),
         points=[(0, 0.0, 0.3, 1.0), (1, 10.0, 0.0, -3.0), (2, 0.0, 1.0, 12.0)],
         free=(1, 2, 3),
         invalid=[(y, 0.0, 0.3, 1.0) for y in (3, -1, 0.5, np.inf, -np.inf)],
         typical=(0.4, -0.3, 1.0),
+        pack=lambda *logits: (jnp.stack(logits),),
     ),
     Row(
         module=densities.poisson,
         exact=_poisson,
         frozen=lambda log_rate: stats.poisson(np.exp(log_rate)),
-        grid=_grid((*_COUNTS, 4 * 10**8), (-700.0, -30.0, -1.0, 0.0, 0.5, 2.75, 9.2, 13.8, 13.9, 20.0)),
+        grid=grid((*_COUNTS, 4 * 10**8), (-700.0, -30.0, -1.0, 0.0, 0.5, 2.75, 9.2, 13.8, 13.9, 20.0)),
         points=[(2, 0.3), (0, -700.0), (0, 2.0), (10**6, 13.8), (16, 2.8), (3, -700.0)],
         free=(1,),
         invalid=[(-1, 0.3), (1.5, 0.3), (np.inf, 0.3), (-np.inf, 0.3)],
@@ -224,7 +188,7 @@ TABLE = [
         module=densities.negative_binomial,
         exact=_negative_binomial,
         frozen=lambda log_mean, r: stats.nbinom(r, r / (r + np.exp(log_mean))),
-        grid=_grid(
+        grid=grid(
             (0, 1, 5, 16, 100, 10**4, 10**6),
             (-700.0, -30.0, 0.0, 2.75, 9.2, 13.8, 400.0),
             (1e-3, 7.5, 1e3, 1e12),
@@ -237,6 +201,12 @@ TABLE = [
             (10**6, 13.8, 1e-3),
             (10**6, 13.8, 1e6),
             (100, 400.0, 2.0),
+            (100, 0.0, 0.5),
+            (5, -3.0, 0.5),
+            (10**4, 2.75, 1e-3),
+            (10**6, -30.0, 1e-3),
+            (17, 2.8, 0.4),
+            (3, 2.8, 40.0),
             (3, -700.0, 10.0),
         ],
         free=(1, 2),
@@ -244,3 +214,5 @@ TABLE = [
         typical=(1.4, 3.0),
     ),
 ]
+
+TABLE += REAL

@@ -1,0 +1,119 @@
+"""Rows of the densities on the whole real line, on an interval of it, and on the circle."""
+
+import mpmath as mp
+import numpy as np
+from density_row import Row, grid
+from scipy import stats
+
+from jaxmle import densities
+
+
+def _asymmetric_laplace(y, kappa, loc, scale):
+    z = (y - loc) / scale
+    return (-kappa * z if z > 0 else z / kappa) - mp.log(kappa + 1 / kappa) - mp.log(scale)
+
+
+def _skew_normal(y, a, loc, scale):
+    z = (y - loc) / scale
+    return mp.log(mp.erfc(-a * z / mp.sqrt(2))) - z * z / 2 - mp.log(2 * mp.pi) / 2 - mp.log(scale)
+
+
+def _generalized_normal(y, beta, loc, scale):
+    power = abs((y - loc) / scale) ** beta if y != loc else 0
+    return -power + mp.log(beta) - mp.loggamma(1 / beta) - mp.log(2 * scale)
+
+
+def _von_mises(y, kappa, loc):
+    return kappa * mp.cos(y - loc) - mp.log(2 * mp.pi * mp.besseli(0, kappa))
+
+
+_PLACES = (-1e4, -30.0, -1.0, 0.3, 7.0, 1e150)
+_NOWHERE = [(np.inf, 0.0, 1.0), (-np.inf, 0.0, 1.0)]
+_SHAPED = [(y, 2.0, *rest) for y, *rest in _NOWHERE]
+
+REAL = [
+    Row(
+        module=densities.cauchy,
+        exact=lambda y, loc, scale: -mp.log1p(((y - loc) / scale) ** 2) - mp.log(mp.pi * scale),
+        frozen=stats.cauchy,
+        grid=grid((*_PLACES, 1e-8), (-2.0, 0.0, 1e3), (1e-3, 1.0, 50.0)),
+        points=[(1.0, 0.3, 2.0), (-30.0, 1.0, 0.5), (5.0, 4.0, 1e3)],
+        free=(0, 1, 2),
+        invalid=_NOWHERE,
+        typical=(0.5, 2.0),
+    ),
+    Row(
+        module=densities.logistic,
+        exact=lambda y, m, s: -(y - m) / s - 2 * mp.log1p(mp.exp((m - y) / s)) - mp.log(s),
+        frozen=stats.logistic,
+        grid=grid((*_PLACES, 1e-8), (-2.0, 0.0, 1e3), (1e-3, 1.0, 50.0)),
+        points=[(1.0, 0.3, 2.0), (-30.0, 1.0, 0.5), (5.0, 4.0, 1e3)],
+        free=(0, 1, 2),
+        invalid=_NOWHERE,
+        typical=(0.5, 2.0),
+    ),
+    Row(
+        module=densities.gumbel,
+        exact=lambda y, m, s: -(y - m) / s - mp.exp(-(y - m) / s) - mp.log(s),
+        frozen=stats.gumbel_r,
+        grid=grid(_PLACES, (-2.0, 0.0, 30.0), (0.1, 1.0, 50.0)),
+        points=[(1.0, 0.3, 2.0), (-30.0, 1.0, 1.5), (50.0, 4.0, 1.0)],
+        free=(0, 1, 2),
+        invalid=_NOWHERE,
+        typical=(0.5, 2.0),
+    ),
+    Row(
+        module=densities.uniform,
+        exact=lambda y, loc, scale: -mp.log(scale),
+        frozen=stats.uniform,
+        grid=grid((-1.0, 0.0, 3.0), (-2.0, -1.0), (5.0, 1e3, 1e300)),
+        points=[(1.0, 0.3, 2.0), (0.0, 0.0, 3.0)],
+        free=(0, 1, 2),
+        invalid=[(-0.1, 0.0, 1.0), (1.1, 0.0, 1.0), (np.inf, 0.0, 1.0)],
+        typical=(0.5, 2.0),
+    ),
+    Row(
+        module=densities.asymmetric_laplace,
+        exact=_asymmetric_laplace,
+        frozen=stats.laplace_asymmetric,
+        grid=grid(_PLACES, (1e-2, 1.0, 3.0), (-2.0, 1e3), (1e-3, 1.0, 50.0)),
+        points=[(1.0, 2.0, 0.3, 2.0), (-30.0, 0.1, 1.0, 0.5), (5.0, 7.0, 4.0, 1e3)],
+        free=(0, 1, 2, 3),
+        invalid=_SHAPED,
+        typical=(1.5, 0.5, 2.0),
+        positive=("kappa", "scale"),
+    ),
+    Row(
+        module=densities.skew_normal,
+        exact=_skew_normal,
+        frozen=stats.skewnorm,
+        grid=grid((-40.0, -1.0, 0.3, 7.0), (-20.0, -1.0, 0.0, 0.5, 3.0), (-2.0, 0.0), (1.0, 5.0)),
+        points=[(1.0, 2.0, 0.3, 2.0), (-3.0, 4.0, 1.0, 0.5), (5.0, -3.0, 4.0, 7.0), (1.0, 0.0, 0.3, 2.0)],
+        free=(0, 1, 2, 3),
+        invalid=_SHAPED,
+        typical=(1.5, 0.5, 2.0),
+        positive=("scale",),
+    ),
+    Row(
+        module=densities.generalized_normal,
+        exact=_generalized_normal,
+        frozen=stats.gennorm,
+        grid=grid((-40.0, -1.0, 0.0, 0.3, 1e4), (0.2, 1.0, 2.0, 9.0), (-2.0, 0.0), (0.5, 5.0)),
+        points=[(1.0, 2.0, 0.3, 2.0), (-3.0, 0.7, 1.0, 0.5), (5.0, 6.0, 4.0, 7.0)],
+        free=(0, 1, 2, 3),
+        invalid=_SHAPED,
+        typical=(1.5, 0.5, 2.0),
+        positive=("beta", "scale"),
+    ),
+    Row(
+        module=densities.von_mises,
+        exact=_von_mises,
+        frozen=lambda kappa, loc: stats.vonmises(kappa, loc),
+        grid=grid((-3.0, 0.0, 0.3, 1.2, 3.1), (1e-8, 0.3, 7.0, 49.0, 51.0, 1e3, 1e8), (0.0, 0.25)),
+        points=[(1.0, 2.0, 0.3), (1.0, 1e-3, 0.5), (0.3, 49.0, 0.25), (0.3, 51.0, 0.25), (-0.5, 1e6, -0.501)],
+        free=(0, 1, 2),
+        invalid=[(np.inf, 1.0, 0.0), (-np.inf, 1.0, 0.0)],
+        typical=(1.5, 0.5),
+        positive=("kappa",),
+    ),
+]
