@@ -5,7 +5,7 @@ TPU. A *term* is a log-density of params (:func:`likelihood`, :func:`regression`
 terms add to an objective; :func:`fit` maximises it; :func:`infer` and :func:`summary` say how sure it is.
 """
 
-from jaxmle import densities, models, priors, solvers
+from jaxmle import densities, losses, models, priors, solvers
 from jaxmle.fitting import Fit, fit, fit_batch, fit_best, load, polish, refit, save, train
 from jaxmle.inference import (
     Inference,
@@ -16,9 +16,11 @@ from jaxmle.inference import (
     delta,
     effective_parameters,
     infer,
+    influence,
     jackknife,
     leverage,
     likelihood_ratio_test,
+    loo,
     margins,
     predict,
     profile,
@@ -43,7 +45,7 @@ from jaxmle.parameters import (
     unit_vector,
 )
 from jaxmle.priors import penalties
-from jaxmle.terms import Objective, Problem, group_by, lane_axes, likelihood, log_prior, regression, shard, shared
+from jaxmle.terms import Objective, Problem, group_by, lane_axes, likelihood, log_prior, regression, risk, shard, shared
 
 __version__ = "0.1.0"
 
@@ -68,6 +70,7 @@ __all__ = [
     "free",
     "group_by",
     "infer",
+    "influence",
     "interval",
     "jackknife",
     "lane_axes",
@@ -76,6 +79,8 @@ __all__ = [
     "likelihood_ratio_test",
     "load",
     "log_prior",
+    "loo",
+    "losses",
     "margins",
     "models",
     "ordered",
@@ -89,6 +94,7 @@ __all__ = [
     "random_starts",
     "refit",
     "regression",
+    "risk",
     "save",
     "score_test",
     "scores",

@@ -16,8 +16,10 @@ from jaxmle.inference.hat import leverage
 from jaxmle.inference.hypothesis import Test
 from jaxmle.inference.infer import infer, summary
 from jaxmle.inference.inference import Inference
+from jaxmle.inference.influence import Influence, influence
 from jaxmle.inference.jackknife import Jackknife, jackknife
 from jaxmle.inference.likelihood_ratio import likelihood_ratio_test
+from jaxmle.inference.loo import LeaveOneOut, loo
 from jaxmle.inference.margins import Margins, margins
 from jaxmle.inference.predict import Prediction, predict
 from jaxmle.inference.profile import Profile, profile
@@ -32,7 +34,9 @@ __all__ = [
     "CrossValidation",
     "Derived",
     "Inference",
+    "Influence",
     "Jackknife",
+    "LeaveOneOut",
     "Margins",
     "Prediction",
     "Profile",
@@ -45,9 +49,11 @@ __all__ = [
     "delta",
     "effective_parameters",
     "infer",
+    "influence",
     "jackknife",
     "leverage",
     "likelihood_ratio_test",
+    "loo",
     "margins",
     "predict",
     "profile",

@@ -68,6 +68,14 @@ def leverage(objective: Term | Problem, fit: Fit, weights: str = CASE) -> Float[
 
 def leverages(asked: Asked, location: Location) -> Float[Array, " n"]:
     """The leverages of the rows. See :func:`leverage`."""
+    jacobian, curvature, information = of_location(asked, location)
+    counted = curvature if asked.weights == CASE else row_tools.weighted(curvature, location.term.weights)
+    return counted * jnp.einsum("ni,ij,nj->n", jacobian, covariance_of(information).inverse, jacobian)
+
+
+def of_location(asked: Asked, location: Location):
+    """The derivative of each row's location in its coefficients (n, p), the information of each about it (n,), and that
+    of all rows and of the priors about the coefficients (p, p)."""
     term, predictor, j = location.term, location.predictor, location.index
     rows = row_tools.open_shared(term.x)
     eta = predictor(rows)
@@ -81,8 +89,7 @@ def leverages(asked: Asked, location: Location) -> Float[Array, " n"]:
     kept = row_tools.weighted(curvature, term.weights)
     prior: Any = evaluate_in_z(asked.priors(), asked.space, asked.z, 2, asked.jacobian).curvature
     information = jacobian.T @ (jacobian * kept[:, None]) + prior[np.ix_(location.columns, location.columns)]
-    inverse = covariance_of(information).inverse
-    return (curvature if asked.weights == CASE else kept) * jnp.einsum("ni,ij,nj->n", jacobian, inverse, jacobian)
+    return jacobian, curvature, information
 
 
 def hc2(asked: Asked):
