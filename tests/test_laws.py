@@ -10,51 +10,28 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import strategies as st
+from law_cases import (
+    AGAIN,
+    BAD,
+    COINS,
+    COLUMNS,
+    ONES,
+    ROWS,
+    X,
+    coin_lanes,
+    few,
+    in_blocks,
+    linear,
+    linear_sample,
+    logistic_jit,
+    mean_and_scale,
+    same,
+    seeds,
+)
 from scipy import stats
 
 import jaxmle as jm
 from jaxmle.core import status as codes
-
-ROWS, COLUMNS, LANES, AGAIN = 30, 4, 4, 5
-ONES = np.ones(ROWS)
-seeds = st.integers(0, 2**32 - 1)
-few = hypothesis.settings(max_examples=8, deadline=None, derandomize=True, database=None)
-
-
-def _design(rng, rows=ROWS):
-    return np.column_stack([np.ones(rows), rng.normal(size=(rows, COLUMNS - 1))])
-
-
-# A linear regression with its scale, its estimates and all that is inferred, in one compiled program.
-
-
-def _mean_and_scale(params, row):
-    return row @ params["beta"], params["sigma"]
-
-
-@functools.partial(jax.jit, static_argnames="block")
-def linear(x, y, weights, factor=1.0, block=None):
-    term = factor * jm.regression(jm.densities.normal, _mean_and_scale, x, y, weights, block=block)
-    fit = jm.fit(term, {"beta": jnp.zeros(COLUMNS), "sigma": jm.positive(1.0)})
-    return fit, jm.infer(term, fit)
-
-
-def _linear_sample(seed):
-    rng = np.random.default_rng(seed)
-    x = _design(rng)
-    return rng, x, x @ rng.normal(size=COLUMNS) + np.exp(rng.normal()) * rng.normal(size=ROWS)
-
-
-def _same(one, other, what=("params", "bse", "cov", "llf", "nobs", "aic", "bic"), rtol=1e-8):
-    """Two pairs of fit and inference, to what the tolerance of a fit and rounding leave of the digits."""
-    assert np.all(one[0].ok)
-    assert np.all(other[0].ok)
-    for name in what:
-        pairs = zip(jax.tree.leaves(getattr(one[1], name)), jax.tree.leaves(getattr(other[1], name)), strict=True)
-        for a, b in pairs:
-            np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * max(1.0, np.abs(b).max()), err_msg=name)
-
 
 # Law 1: what is maximised
 
@@ -62,7 +39,7 @@ def _same(one, other, what=("params", "bse", "cov", "llf", "nobs", "aic", "bic")
 @few
 @hypothesis.given(seeds)
 def test_map_with_a_flat_prior_is_mle(seed):
-    x, coins = _coins(seed, 1)
+    x, coins = coin_lanes(seed, 1)
     problem = jm.models.logistic(x, coins[0], ONES)
     mle = jm.fit(problem)
     for flat in (problem + jm.priors.flat(), jm.priors.flat() + problem):
@@ -120,7 +97,7 @@ def test_an_unbounded_fit_names_the_parameter_that_ran_away():
 @few
 @hypothesis.given(seeds)
 def test_value_is_a_sum_over_rows(seed):
-    rng, x, y = _linear_sample(seed)
+    rng, x, y = linear_sample(seed)
     weights = rng.integers(0, 4, ROWS) + 1.0
     fit, inference = linear(x, y, weights)
     at = {name: np.asarray(value) for name, value in fit.params.items()}
@@ -130,37 +107,33 @@ def test_value_is_a_sum_over_rows(seed):
     assert float(inference.nobs) == weights.sum()
 
 
-# The longer samples are evaluated in blocks of 9, which do not divide their 35 rows.
-in_blocks = functools.partial(linear, block=9)
-
-
 @few
 @hypothesis.given(seeds)
 def test_weight_two_is_the_row_twice(seed):
-    rng, x, y = _linear_sample(seed)
+    rng, x, y = linear_sample(seed)
     twice = rng.permutation(ROWS)[:AGAIN]
     weights = ONES.copy()
     weights[twice] = 2.0
     repeated = in_blocks(np.vstack([x, x[twice]]), np.append(y, y[twice]), np.ones(ROWS + AGAIN))
-    _same(linear(x, y, weights), repeated)
+    same(linear(x, y, weights), repeated)
 
 
 @few
 @hypothesis.given(seeds)
 def test_weight_zero_is_no_row(seed):
     """Even where the response is missing."""
-    _, x, y = _linear_sample(seed)
+    _, x, y = linear_sample(seed)
     absent = np.append(y, np.full(AGAIN, np.nan))
     weights = np.append(ONES, np.zeros(AGAIN))
-    _same(linear(x, y, ONES), in_blocks(np.vstack([x, x[:AGAIN]]), absent, weights))
+    same(linear(x, y, ONES), in_blocks(np.vstack([x, x[:AGAIN]]), absent, weights))
 
 
 # Law 3: fixed and tied
 
 
 def test_fixed_is_absent_from_z_from_the_covariance_and_from_the_count():
-    _, x, y = _linear_sample(1)
-    term = jm.regression(jm.densities.normal, _mean_and_scale, x, y)
+    _, x, y = linear_sample(1)
+    term = jm.regression(jm.densities.normal, mean_and_scale, x, y)
     fit = jm.fit(term, {"beta": jnp.zeros(COLUMNS), "sigma": jm.fixed(2.0)})
     inference = jm.infer(term, fit)
     covariance = 4.0 * np.linalg.inv(x.T @ x)
@@ -197,26 +170,6 @@ def test_tied_parameters_count_once_and_share_their_uncertainty():
 
 
 # Law 4: status is data; and law 8: it says how a fit ended
-
-
-def logistic(x, y, weights):
-    problem = jm.models.logistic(x, y, weights)
-    fit = jm.fit(problem)
-    return fit, jm.infer(problem, fit)
-
-
-logistic_jit = jax.jit(logistic)
-logistic_lanes = jax.jit(jax.vmap(logistic, (None, 0, 0)))
-
-
-def _coins(seed=3, lanes=LANES):
-    rng = np.random.default_rng(seed)
-    x = _design(rng)
-    chance = 1 / (1 + np.exp(-x @ np.array([0.2, 0.8, -0.6, 0.3])))
-    return x, (rng.uniform(size=(lanes, ROWS)) < chance).astype(float)
-
-
-X, COINS = _coins()
 COLLINEAR = np.column_stack([X[:, :3], 2.0 * X[:, 1] + 1.0])
 
 
@@ -297,15 +250,6 @@ def test_a_rough_function_is_not_called_converged():
     assert int(fit.status) in (codes.STALLED, codes.OUT_OF_STEPS)
 
 
-BAD = {
-    "missing": (np.where(np.arange(ROWS) == 4, np.nan, COINS[0]), ONES, "missing .* row 4"),
-    "support": (np.where(np.arange(ROWS) == 4, 2.0, COINS[0]), ONES, "y is 2.0 at row 4"),
-    "negative": (COINS[0], np.where(np.arange(ROWS) == 4, -1.0, 1.0), "weight of row 4 is -1"),
-    "not a weight": (COINS[0], np.where(np.arange(ROWS) == 4, np.nan, 1.0), "weight of row 4 is nan"),
-    "no weight": (COINS[0], 0.0 * ONES, "all weights are zero"),
-}
-
-
 @pytest.mark.parametrize("name", list(BAD))
 def test_outside_a_trace_it_raises_and_inside_the_status_says_it(name):
     y, weights, message = BAD[name]
@@ -324,174 +268,6 @@ def test_a_start_outside_its_constraint():
     fit = jax.jit(lambda a: jm.fit(term, {"a": jm.positive(a)}))(jnp.array(-1.0))
     assert int(fit.status) == codes.START_OUTSIDE
     assert "move it inside" in fit.message
-
-
-# Law 5: jit, vmap, gradients, blocks
-
-
-def test_jit_equals_eager():
-    _same(logistic(X, COINS[0], ONES), logistic_jit(X, COINS[0], ONES), rtol=1e-11)
-
-
-def test_vmap_equals_a_loop():
-    weights = np.random.default_rng(4).integers(1, 4, (LANES, ROWS)).astype(float)
-    together = logistic_lanes(X, COINS, weights)
-    for i in range(LANES):
-        lane = jax.tree.map(lambda leaf, i=i: leaf[i], together)
-        _same(lane, logistic_jit(X, COINS[i], weights[i]), rtol=1e-11)
-
-
-GRADIENT_ROWS = 10
-
-
-def _linear_rows(params, rows):
-    mean = rows["x"] @ params["beta"] + params["offset"]
-    return jm.densities.normal.logpdf(rows["y"], mean, params["sigma"])
-
-
-def _outputs(numbers):
-    """Everything that a fit has to say, from everything that it depends on."""
-    rows = {"x": numbers["x"], "y": numbers["y"]}
-    posterior = jm.likelihood(_linear_rows, rows, numbers["weights"]) + jm.priors.normal(
-        "beta", loc=numbers["loc"], scale=numbers["scale"]
-    )
-    fit = jm.fit(posterior, {"beta": jnp.zeros(2), "offset": jm.fixed(numbers["offset"]), "sigma": jm.positive(1.0)})
-    scalars = jnp.stack([fit.params["sigma"], fit.value, fit.log_likelihood, fit.log_prior, fit.log_jacobian])
-    return jnp.concatenate([fit.params["beta"], fit.z, scalars])
-
-
-jacobian = jax.jit(jax.jacrev(_outputs))
-pushed = jax.jit(lambda numbers, along: jax.jvp(_outputs, (numbers,), (along,)))
-
-
-def _numbers(seed=5):
-    rng = np.random.default_rng(seed)
-    return {
-        "x": rng.normal(size=(GRADIENT_ROWS, 2)),
-        "y": rng.normal(size=GRADIENT_ROWS),
-        "weights": rng.uniform(0.5, 2.0, GRADIENT_ROWS),
-        "loc": np.array(0.2),
-        "scale": np.array(0.7),
-        "offset": np.array(0.4),
-    }
-
-
-def _move(numbers, along, step):
-    return jax.tree.map(lambda a, b: a + step * b, numbers, along)
-
-
-@pytest.mark.parametrize("name", list(_numbers()))
-def test_gradient_through_a_fit_equals_finite_differences(name):
-    """Central differences of step h err by h^2 and by rounding / h: 1e-7 at h = 1e-5 leaves room for both."""
-    numbers = _numbers()
-    exact = jacobian(numbers)[name]
-    rng = np.random.default_rng(6)
-    along = jax.tree.map(np.zeros_like, numbers) | {name: rng.normal(size=np.shape(numbers[name]))}
-    step = 1e-5
-    ends = [pushed(_move(numbers, along, signed), along)[0] for signed in (step, -step)]
-    differences = (ends[0] - ends[1]) / (2 * step)
-    slope = np.asarray(exact).reshape(len(differences), -1) @ np.ravel(along[name])
-    np.testing.assert_allclose(slope, differences, rtol=1e-7, atol=1e-7)
-    assert np.abs(slope).max() > 1e-3
-
-
-@few
-@hypothesis.given(seeds)
-def test_forward_derivative_equals_the_reverse_one(seed):
-    rng = np.random.default_rng(seed)
-    numbers = _numbers(seed)
-    along = jax.tree.map(lambda leaf: rng.normal(size=np.shape(leaf)), numbers)
-    value, forward = pushed(numbers, along)
-    backward = sum(
-        np.asarray(rows).reshape(len(value), -1) @ np.ravel(along[name]) for name, rows in jacobian(numbers).items()
-    )
-    np.testing.assert_allclose(forward, backward, rtol=1e-8, atol=1e-8)
-
-
-def test_second_derivatives_equal_finite_differences_of_the_gradient():
-    base = _numbers()
-
-    def total(theta):
-        numbers = base | {
-            "y": base["y"] + theta[0] * jnp.linspace(0.0, 1.0, GRADIENT_ROWS),
-            "weights": base["weights"] * jnp.exp(theta[1]),
-            "scale": base["scale"] + theta[2],
-            "offset": base["offset"] + theta[3],
-        }
-        numbers = {name: jnp.asarray(value) for name, value in numbers.items()}
-        return jnp.dot(_outputs(numbers), jnp.linspace(0.5, 1.5, 10))
-
-    both = jax.jit(lambda theta: (jax.grad(total)(theta), jax.hessian(total)(theta)))
-    step = 1e-5
-    hessian = both(jnp.zeros(4))[1]
-    columns = [(both(step * e)[0] - both(-step * e)[0]) / (2 * step) for e in np.eye(4)]
-    np.testing.assert_allclose(hessian, np.stack(columns, axis=1), rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(hessian, hessian.T, rtol=1e-8, atol=1e-8)
-
-
-def test_gradient_of_a_failed_fit_is_nan():
-    """A coin that fell heads only has no finite log odds, and so no derivative of them, in either mode."""
-
-    def log_odds(weights):
-        coin = jm.likelihood(lambda p, y: -jnp.log1p(jnp.exp(-p["a"])) * y, np.ones(3), weights)
-        return jm.fit(coin, {"a": 0.0}).params["a"]
-
-    both = jax.jit(lambda w: (jax.jvp(log_odds, (w,), (jnp.array([1.0, 0.0, 0.0]),))[1], jax.grad(log_odds)(w)))
-    forward, reverse = both(jnp.ones(3))
-    assert np.isnan(forward)
-    assert np.isnan(reverse).all()
-
-
-@few
-@hypothesis.given(seeds)
-def test_block_size_changes_results_by_rounding_only(seed):
-    """Rows without weight make the sample as long as the program in blocks wants it."""
-    rng, x, y = _linear_sample(seed)
-    weights = rng.uniform(0.5, 2.0, ROWS)
-    order = rng.permutation(ROWS + AGAIN)
-    longer = [np.concatenate([part, np.zeros((AGAIN, *part.shape[1:]))])[order] for part in (x, y, weights)]
-    _same(linear(x, y, weights), in_blocks(*longer), rtol=1e-9)
-
-
-# Law 6: invariance
-
-
-@few
-@hypothesis.given(seeds)
-def test_invariant_to_a_linear_change_of_the_columns(seed):
-    rng, x, y = _linear_sample(seed)
-    units = 10.0 ** rng.uniform(-3, 3, COLUMNS)
-    change = (np.eye(COLUMNS) + 0.2 * rng.normal(size=(COLUMNS,) * 2)) * units
-    before, after = linear(x, y, ONES), linear(x @ change, y, ONES)
-    _same(before, after, what=("llf", "aic", "bic"))
-    np.testing.assert_allclose(after[1].bse["sigma"], before[1].bse["sigma"], rtol=1e-7)
-    np.testing.assert_allclose(after[0].params["sigma"], before[0].params["sigma"], rtol=1e-7)
-    errors = np.asarray(before[1].bse["beta"])
-    back = change @ np.asarray(after[0].params["beta"])
-    assert np.all(np.abs(back - before[0].params["beta"]) < 1e-6 * errors)
-    covariance = change @ np.asarray(after[1].cov)[:COLUMNS, :COLUMNS] @ change.T
-    off = np.abs(covariance - before[1].cov[:COLUMNS, :COLUMNS])
-    assert np.all(off < 1e-6 * np.outer(errors, errors))
-
-
-@few
-@hypothesis.given(seeds)
-def test_invariant_to_the_order_of_rows(seed):
-    rng, x, y = _linear_sample(seed)
-    order = rng.permutation(ROWS)
-    _same(linear(x, y, ONES), linear(x[order], y[order], ONES))
-
-
-@few
-@hypothesis.given(seeds, st.floats(-3, 3))
-def test_invariant_to_the_scale_of_the_objective(seed, exponent):
-    """But for the standard errors, which go with one over its root, as the weights of all rows do."""
-    _, x, y = _linear_sample(seed)
-    factor = 10.0**exponent
-    before, after = linear(x, y, ONES), linear(x, y, ONES, factor)
-    _same(before, after, what=("params",), rtol=1e-7)
-    np.testing.assert_allclose(np.asarray(after[1].cov) * factor, before[1].cov, rtol=1e-6, atol=1e-9)
-    assert float(after[1].llf) == pytest.approx(factor * float(before[1].llf), rel=1e-8)
 
 
 # Law 8: the Newton decrement
@@ -543,7 +319,7 @@ def _logistic_information(columns, beta, x):
 @few
 @hypothesis.given(seeds)
 def test_covariance_inverts_the_information_and_criteria_have_their_formulas(seed):
-    x, coins = _coins(seed, 1)
+    x, coins = coin_lanes(seed, 1)
     fit, inference = logistic_jit(x, coins[0], ONES)
     hypothesis.assume(int(fit.status) == codes.CONVERGED)
     information = _logistic_information(x, fit.params["beta"], x)
@@ -556,20 +332,3 @@ def test_covariance_inverts_the_information_and_criteria_have_their_formulas(see
     z = np.asarray(fit.params["beta"]) / np.asarray(inference.bse["beta"])
     np.testing.assert_allclose(inference.zvalues["beta"], z, rtol=1e-10)
     np.testing.assert_allclose(inference.pvalues["beta"], 2 * stats.norm.sf(np.abs(z)), rtol=1e-9)
-
-
-# Law 11: a bad lane is alone
-
-
-@pytest.mark.parametrize("kind", ["missing", "support", "negative", "no weight", "separated"])
-def test_a_bad_lane_leaves_the_others_as_they_are_without_it(kind):
-    bad_y, bad_weights, _ = BAD.get(kind, ((X[:, 1] > 0).astype(float), ONES, None))
-    weights = np.ones((LANES, ROWS))
-    clean = logistic_lanes(X, COINS, weights)
-    y, w = COINS.copy(), weights.copy()
-    y[1], w[1] = bad_y, bad_weights
-    spoilt = logistic_lanes(X, y, w)
-    assert np.array_equal(spoilt[0].ok, [True, False, True, True])
-    others = np.array([0, 2, 3])
-    for a, b in zip(jax.tree.leaves(clean), jax.tree.leaves(spoilt), strict=True):
-        assert np.array_equal(np.asarray(a)[others], np.asarray(b)[others], equal_nan=True)

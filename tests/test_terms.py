@@ -13,36 +13,13 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 from scipy import stats
+from term_cases import BETA, NOISE, RNG, ROWS, WEIGHTS, T, X, close, evaluation, value
 
 import jaxmle as jm
-from jaxmle.terms.objective import whole_tree
 
 # The benchmarks are not installed, and a bare `pytest` leaves the repository root off the path.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 reference = importlib.import_module("benchmarks.numpy_reference")
-
-ROWS = 23
-RNG = np.random.default_rng(11)
-X = np.column_stack([np.ones(ROWS), RNG.normal(size=(ROWS, 2))])
-T = np.linspace(0.0, 2.0, ROWS)
-NOISE = RNG.normal(size=ROWS)
-WEIGHTS = RNG.integers(0, 4, ROWS).astype(float)
-BETA = np.array([0.2, -0.5, 0.3])
-
-
-@functools.partial(jax.jit, static_argnames="order")
-def evaluation(term, params, order=2):
-    """The evaluation with derivatives in the flattened params."""
-    lift, point = whole_tree(params)
-    return term.evaluate(lift, point, order)
-
-
-value = jax.jit(lambda term, params: term(params))
-
-
-def _close(got, expected, rtol=1e-10):
-    expected = np.asarray(expected)
-    np.testing.assert_allclose(got, expected, rtol=rtol, atol=rtol * max(1.0, np.abs(expected).max()))
 
 
 # A regression is the same likelihood written by hand
@@ -60,15 +37,15 @@ class Case(NamedTuple):
     is_linear: bool
 
 
-def _softmax(params, x):
+def softmax(params, x):
     return (jnp.concatenate([jnp.zeros(1), x @ params["beta"]]),)
 
 
-def _growth(params, row):
+def growth(params, row):
     return params["a"] * jnp.exp(-params["b"] * row["t"]) + row["floor"], params["sigma"]
 
 
-def _bare_laplace_like(y, loc, scale):
+def bare_laplace_like(y, loc, scale):
     return -jnp.log(jnp.cosh((y - loc) / scale)) - jnp.log(scale)
 
 
@@ -85,7 +62,7 @@ CASES = [
     Case(
         "softmax",
         jm.densities.categorical,
-        _softmax,
+        softmax,
         X,
         RNG.integers(0, 3, ROWS),
         {"beta": RNG.normal(size=(3, 2))},
@@ -103,7 +80,7 @@ CASES = [
     Case(
         "a curve, with shared data",
         jm.densities.normal,
-        _growth,
+        growth,
         {"t": T, "floor": jm.shared(np.array(0.1))},
         np.exp(-T) + 0.1 * NOISE,
         {"a": np.array(1.2), "b": np.array(0.7), "sigma": np.array(0.2)},
@@ -111,7 +88,7 @@ CASES = [
     ),
     Case(
         "a bare log-density",
-        _bare_laplace_like,
+        bare_laplace_like,
         lambda p, x: (p["a"] * (x @ p["beta"]), p["sigma"]),
         X,
         NOISE,
@@ -121,10 +98,10 @@ CASES = [
 ]
 
 
-def _by_hand(case):
+def by_hand(case):
     """The log-likelihood of rows, as a user would write it without knowing of predictors."""
     density = getattr(case.density, "logpdf", getattr(case.density, "logpmf", case.density))
-    axes = {"t": 0, "floor": None} if case.predictor is _growth else 0
+    axes = {"t": 0, "floor": None} if case.predictor is growth else 0
 
     def function(params, rows):
         one = lambda x, y: density(y, *case.predictor(params, x))  # noqa: E731
@@ -134,12 +111,12 @@ def _by_hand(case):
 
 
 @functools.cache
-def _evaluated(name):
+def evaluated(name):
     """The regression in blocks of 7, the likelihood in blocks of 10, and plain JAX, in one program."""
     case = next(case for case in CASES if case.name == name)
-    function = _by_hand(case)
+    function = by_hand(case)
     data = {"x": case.x, "y": case.y}
-    bare = {"x": {"t": T, "floor": 0.1} if case.predictor is _growth else case.x, "y": case.y}
+    bare = {"x": {"t": T, "floor": 0.1} if case.predictor is growth else case.x, "y": case.y}
 
     @jax.jit
     def everything(params, weights):
@@ -166,18 +143,18 @@ per_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("which", ["regression", "likelihood"])
 def test_value_gradient_and_curvature_equal_those_of_the_sum_written_out(case, which):
     """With weights, zeros among them, and blocks that do not divide the rows."""
-    found, (total, gradient, hessian), *_ = _evaluated(case.name)
+    found, (total, gradient, hessian), *_ = evaluated(case.name)
     got = found[which == "likelihood"]
-    _close(got.value, total)
-    _close(got.log_likelihood, total)
+    close(got.value, total)
+    close(got.log_likelihood, total)
     assert float(got.log_prior) == 0.0
-    _close(got.gradient, gradient)
-    _close(got.curvature, -hessian, 1e-9)
+    close(got.gradient, gradient)
+    close(got.curvature, -hessian, 1e-9)
 
 
 @per_case
 def test_gauss_newton_is_apart_where_the_predictor_is_nonlinear_only(case):
-    found, *_ = _evaluated(case.name)
+    found, *_ = evaluated(case.name)
     assert (found[0].gauss_newton is None) == case.is_linear
     assert found[1].gauss_newton is None
     np.testing.assert_array_equal(
@@ -185,18 +162,27 @@ def test_gauss_newton_is_apart_where_the_predictor_is_nonlinear_only(case):
     )
 
 
+def test_gauss_newton_adds_to_the_exact_curvature_of_what_has_none():
+    found, *_ = evaluated("normal with a predicted scale")
+    exact = found[1]
+    total = found[0] + exact
+    close(total.gauss_newton, found[0].gauss_newton + exact.curvature)
+    close((exact + found[0]).gauss_newton, total.gauss_newton)
+    assert (exact + exact).gauss_newton is None
+
+
 @per_case
 def test_contributions_of_rows(case):
-    *_, rows, by_hand = _evaluated(case.name)
-    _close(rows, by_hand)
-    assert float(_evaluated(case.name)[0][0].magnitude) >= np.abs(WEIGHTS * rows).sum() * (1 - 1e-12)
+    *_, rows, by_hand = evaluated(case.name)
+    close(rows, by_hand)
+    assert float(evaluated(case.name)[0][0].magnitude) >= np.abs(WEIGHTS * rows).sum() * (1 - 1e-12)
 
 
 def test_gauss_newton_of_least_squares():
     """J'J / sigma^2 in the parameters of the mean, by its closed form."""
-    found, *_ = _evaluated("normal with a predicted scale")
+    found, *_ = evaluated("normal with a predicted scale")
     scale = np.exp(X @ CASES[0].params["gamma"])
-    _close(found[0].gauss_newton[:3, :3], X.T @ (X * (WEIGHTS / scale**2)[:, None]))
+    close(found[0].gauss_newton[:3, :3], X.T @ (X * (WEIGHTS / scale**2)[:, None]))
 
 
 # Against NumPy
@@ -225,7 +211,7 @@ def test_regressions_equal_the_numpy_reference(name, weights):
     ones = np.ones(ROWS) if weights is None else weights
     got = evaluation(model(X, ys[name], ones).objective, params)
     for a, b in zip((got.value, got.gradient, -got.curvature), expected, strict=True):
-        _close(a, b, 1e-12)
+        close(a, b, 1e-12)
     assert got.gauss_newton is None
 
 
@@ -234,7 +220,7 @@ def test_no_weights_are_weights_of_one():
     got = evaluation(jm.models.poisson_regression(X, y).objective, {"beta": BETA})
     expected = reference.poisson(BETA, X, y)
     for a, b in zip((got.value, got.gradient, -got.curvature), expected, strict=True):
-        _close(a, b, 1e-12)
+        close(a, b, 1e-12)
 
 
 # Likelihoods
@@ -255,15 +241,15 @@ def _shared(weights=None, block=None, n=ROWS):
 def test_any_block(block):
     rows = stats.norm.logpdf(NOISE, 0.3, 2.0)
     got = evaluation(_shared(WEIGHTS, block), MU, order=1)
-    _close(got.value, WEIGHTS @ rows)
-    _close(got.gradient, [WEIGHTS @ (NOISE - 0.3) / 4.0])
+    close(got.value, WEIGHTS @ rows)
+    close(got.gradient, [WEIGHTS @ (NOISE - 0.3) / 4.0])
     assert got.curvature is None
 
 
 @pytest.mark.parametrize("block", [None, 5])
 def test_any_block_without_weights(block):
     rows = stats.norm.logpdf(NOISE, 0.3, 2.0)
-    _close(evaluation(_shared(None, block), MU, order=0).value, rows.sum())
+    close(evaluation(_shared(None, block), MU, order=0).value, rows.sum())
 
 
 def test_observations_are_counted_by_weight():
@@ -275,8 +261,8 @@ def test_observations_are_counted_by_weight():
 
 def test_weights_of_integers_and_booleans():
     whole = WEIGHTS.astype(int)
-    _close(value(_shared(whole), MU), value(_shared(WEIGHTS), MU))
-    _close(value(_shared(whole > 0), MU), value(_shared((whole > 0).astype(float)), MU))
+    close(value(_shared(whole), MU), value(_shared(WEIGHTS), MU))
+    close(value(_shared(whole > 0), MU), value(_shared((whole > 0).astype(float)), MU))
 
 
 def _walk(params, y):
@@ -288,9 +274,9 @@ def _walk(params, y):
 def test_a_likelihood_that_is_not_split(function):
     term = jm.likelihood(function, NOISE, rows=False, nobs=ROWS - 1)
     got = evaluation(term, {"rho": np.array(0.4)})
-    _close(got.value, stats.norm.logpdf(NOISE[1:], 0.4 * NOISE[:-1]).sum())
-    _close(got.gradient, [NOISE[:-1] @ (NOISE[1:] - 0.4 * NOISE[:-1])])
-    _close(got.curvature, [[NOISE[:-1] @ NOISE[:-1]]])
+    close(got.value, stats.norm.logpdf(NOISE[1:], 0.4 * NOISE[:-1]).sum())
+    close(got.gradient, [NOISE[:-1] @ (NOISE[1:] - 0.4 * NOISE[:-1])])
+    close(got.curvature, [[NOISE[:-1] @ NOISE[:-1]]])
     assert float(term.nobs()) == ROWS - 1
     assert float(jm.likelihood(function, NOISE, rows=False).nobs()) == ROWS
 
@@ -345,125 +331,3 @@ def test_a_predictor_returns_a_tuple():
         jm.regression(jm.densities.bernoulli, lambda p, x: x @ p["beta"], X, T > 1)({"beta": BETA})
     with pytest.raises(TypeError, match="density must be a module"):
         jm.regression("normal", lambda p, x: (x,), X, NOISE)
-
-
-# Priors and sums
-
-
-def _quadratic(params):
-    return -0.5 * jnp.sum(params["beta"] ** 2) - params["beta"][0] * params["beta"][1]
-
-
-PRIOR = jm.log_prior(_quadratic)
-NORMAL = jm.priors.normal("beta", scale=2.0)
-AT = {"beta": np.array([0.4, -1.2])}
-
-
-def test_a_log_prior_and_its_derivatives():
-    got = evaluation(PRIOR, AT)
-    assert float(got.log_likelihood) == 0.0
-    _close(got.log_prior, _quadratic(AT))
-    _close(got.gradient, [0.8, 0.8])
-    _close(got.curvature, [[1.0, 1.0], [1.0, 1.0]])
-    assert float(PRIOR.nobs()) == 0.0
-
-
-def test_a_log_prior_returns_one_number():
-    with pytest.raises(ValueError, match=r"sum it with jnp\.sum"):
-        jm.log_prior(lambda p: -(p["beta"] ** 2))(AT)
-
-
-def test_terms_and_their_evaluations_add():
-    data = jm.likelihood(lambda p, y: jm.densities.normal.logpdf(y, jnp.sum(p["beta"]), 1.0), NOISE)
-    pieces = [data, PRIOR, NORMAL]
-    alone = [evaluation(piece, AT) for piece in pieces]
-    by_hand = alone[0] + alone[1] + alone[2]
-    for total in (data + PRIOR + NORMAL, data + (PRIOR + NORMAL), sum(pieces)):
-        assert isinstance(total, jm.Objective)
-        got = evaluation(total, AT)
-        for name in ("value", "log_likelihood", "log_prior", "magnitude", "gradient", "curvature"):
-            _close(getattr(got, name), getattr(by_hand, name), 1e-14)
-    assert float(by_hand.log_likelihood) == float(alone[0].value)
-
-
-def test_gauss_newton_adds_to_the_exact_curvature_of_what_has_none():
-    found, *_ = _evaluated("normal with a predicted scale")
-    exact = found[1]
-    total = found[0] + exact
-    _close(total.gauss_newton, found[0].gauss_newton + exact.curvature)
-    _close((exact + found[0]).gauss_newton, total.gauss_newton)
-    assert (exact + exact).gauss_newton is None
-
-
-def test_the_flat_prior_is_the_identity():
-    for total in (NORMAL + jm.priors.flat(), jm.priors.flat() + NORMAL):
-        assert jax.tree.structure(total) == jax.tree.structure(jm.priors.flat() + NORMAL)
-        assert float(value(total, AT)) == float(value(NORMAL, AT))
-    assert float(jm.priors.flat()(AT)) == 0.0
-
-
-@pytest.mark.parametrize("factor", [2, 0.5, np.float64(3.0)])
-def test_multiplication_by_a_positive_number(factor):
-    one = evaluation(PRIOR, AT)
-    for product in (factor * PRIOR, PRIOR * factor, 2.0 * (0.5 * factor * PRIOR)):
-        got = evaluation(product, AT)
-        for name in ("value", "magnitude", "gradient", "curvature"):
-            _close(getattr(got, name), factor * np.asarray(getattr(one, name)), 1e-14)
-    mixed = PRIOR + factor * NORMAL
-    _close(value(mixed, AT), value(PRIOR, AT) + factor * value(NORMAL, AT), 1e-14)
-
-
-@pytest.mark.parametrize("factor", [0, -1.0, np.inf, np.nan, np.ones(2)])
-def test_no_other_number_multiplies(factor):
-    with pytest.raises(ValueError, match=r"multiplied by a positive number.* turn its maximum into a minimum"):
-        PRIOR * factor
-
-
-def test_a_traced_factor_is_taken_as_it_is():
-    doubled = jax.jit(lambda factor: (factor * PRIOR)(AT))(jnp.array(2.0))
-    _close(doubled, 2.0 * value(PRIOR, AT))
-
-
-@pytest.mark.parametrize("other", [1, 0.0, lambda p: 0.0, None])
-def test_nothing_else_adds(other):
-    with pytest.raises(TypeError):
-        PRIOR + other
-    with pytest.raises(TypeError):
-        jm.models.poisson([1.0, 2.0]) + other
-
-
-def test_a_penalty_is_its_prior():
-    for strength in (0.3, np.array([0.3, 2.0])):
-        penalty = jm.penalties.l2("beta", strength)
-        prior = jm.priors.normal("beta", scale=1.0 / np.sqrt(2.0 * np.asarray(strength)))
-        _close(value(penalty, AT), value(prior, AT), 1e-14)
-        base = {"beta": np.zeros(2)}
-        drop = -np.sum(strength * AT["beta"] ** 2)
-        _close(float(value(penalty, AT)) - float(value(penalty, base)), drop, 1e-14)
-
-
-# Problems
-
-
-def test_a_problem_with_a_prior_is_a_problem():
-    problem = jm.models.logistic(X, T > 1)
-    for posterior in (problem + NORMAL, NORMAL + problem):
-        assert isinstance(posterior, jm.Problem)
-        assert posterior.start is problem.start
-        assert posterior.name == problem.name
-        params = {"beta": BETA}
-        expected = value(problem.objective, params) + stats.norm.logpdf(BETA, 0.0, 2.0).sum()
-        _close(value(posterior, params), expected, 1e-13)
-    _close(value(3.0 * problem, {"beta": BETA}), 3.0 * value(problem, {"beta": BETA}), 1e-13)
-
-
-def test_two_problems_do_not_add():
-    problem = jm.models.poisson([1.0, 2.0])
-    with pytest.raises(TypeError, match="two starts"):
-        problem + problem
-
-
-@pytest.mark.parametrize("thing,message", [(lambda p: 0.0, "wrap a function"), (3.0, "make a term")])
-def test_only_terms_and_problems_are_fitted(thing, message):
-    with pytest.raises(TypeError, match=message):
-        jm.fit(thing, {"mu": 0.0})
