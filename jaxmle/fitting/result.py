@@ -125,18 +125,23 @@ class Fit(eqx.Module):
         if status == codes.OUT_OF_STEPS and np.isfinite(left):
             return f"{text} (after {_evaluations(self.steps)}; still to be gained about {left:.1e}){self._by()}"
         if status in (codes.DIVERGING, codes.UNBOUNDED, codes.BOUNDARY):
-            return f"{text}; {self._where_to()}"
+            return f"{text}; {self._where_to()}{self._after()}"
         if status in (codes.COMPLETED, codes.STOPPED_SHORT) and np.isfinite(left):
             return f"{text} ({_evaluations(self.steps)}; log-density still to be gained {left:.1e}){self._by()}"
         if status == codes.NON_FINITE and "optax" in METHODS[abs(int(self.method))]:
-            return f"{text}; or the steps of the optimiser are too large: lower its learning rate"
-        return text
+            text = f"{text}; or the steps of the optimiser are too large: lower its learning rate"
+        return text + self._after()
+
+    def _after(self) -> str:
+        """After how many evaluations a climb failed, and by which method, where that is known."""
+        known = int(self.method) != 0 and int(self.status) >= codes.FIRST_FAILURE
+        return f" (after {_evaluations(self.steps)}){self._by()}" if known else ""
 
     def _by(self) -> str:
         """By which method, and why that one."""
         method = int(self.method)
         name = METHODS[abs(method)]
-        return f" by {name}" + (f", chosen for {reason(np.size(self.z))}" if method < 0 else "")
+        return f" by {name}" + (f", chosen for {reason(np.size(self.z), method)}" if method < 0 else "")
 
     def _where_to(self) -> str:
         """Which parameters run away, and to which limit."""

@@ -35,15 +35,33 @@ def as_solver(solver: Any) -> Any:
         return Optax(solver)
     if is_minimiser(solver):
         return Optimistix(solver)
-    if solver is None or hasattr(solver, "search") or (hasattr(solver, "init") and hasattr(solver, "update")):
+    machine = all(hasattr(solver, name) for name in ("init", "update", "order"))
+    searches = callable(getattr(solver, "search", None))
+    if solver is None or ((searches or machine) and not isinstance(solver, type)):
         return solver
-    hint = ""
-    if getattr(solver, "__module__", "").startswith("optax"):
-        hint = f": write jm.solvers.Optax(optax.{solver.__name__}, learning_rate=1e-2), or call it first"
+    hint = _hint(solver)
     raise TypeError(
         f"solver must be one of jm.solvers, such as jm.solvers.Newton(), an optax optimiser or an Optimistix "
         f"minimiser, not {solver!r}{hint}"
     )
+
+
+def _hint(solver) -> str:
+    """What to write instead of something that is no solver."""
+    name, home = getattr(solver, "__name__", type(solver).__name__), getattr(solver, "__module__", "")
+    if isinstance(solver, type):
+        return (
+            f", which is a class: call it first, as in jm.solvers.{name}()"
+            if home.startswith("jaxmle")
+            else (f", which is a class: call it first, as in {name}(...)")
+        )
+    if name == "MultiSteps":
+        return ": jm.fit sees all data at each step; to accumulate minibatches use jm.train(..., accumulate=)"
+    if home.startswith("optax"):
+        return f": write jm.solvers.Optax(optax.{name}, learning_rate=1e-2), or call it first"
+    if home.startswith("optimistix"):
+        return f": {name} is not a minimiser of vectors; use optimistix.BFGS, or jm.solvers.levenberg_marquardt()"
+    return ""
 
 
 @functools.lru_cache
@@ -54,10 +72,15 @@ def choose(size: int, rough: bool) -> tuple[Any, int]:
     return solver, method_of(solver)
 
 
-def reason(size: int) -> str:
-    """Why :func:`choose` chose."""
+def reason(size: int, method: int) -> str:
+    """Why :func:`choose` chose ``method``, the place in ``METHODS`` with either sign.
+
+    >>> reason(3, -6)
+    'a prior with kinks and 3 free numbers'
+    """
     short = f"{size} free number{'s' * (size != 1)}"
-    return short if size <= LONGEST else f"{short}, too many for a matrix"
+    kinks = "a prior with kinks and " if "proximal" in METHODS[abs(method)] else ""
+    return kinks + (short if size <= LONGEST else f"{short}, too many for a matrix")
 
 
 def method_of(solver: Any) -> int:

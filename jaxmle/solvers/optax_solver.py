@@ -68,7 +68,7 @@ class Optax(eqx.Module):
     def search(self, loss: Callable, z, tolerance, max_steps):
         """The best point met from ``z`` on in ``max_steps`` steps: the point, a status, and the steps taken."""
         optimiser = self.transformation()
-        memory = optimiser.init(z)
+        memory = _begun(optimiser, z)
         searches = optax.tree.get(memory, "value") is not None and optax.tree.get(memory, "grad") is not None
         value_and_grad: Any = optax.value_and_grad_from_state(loss) if searches else None
 
@@ -114,6 +114,18 @@ class Optax(eqx.Module):
         last = loss(end["z"])  # the point of the last step has not been looked at
         z = jnp.where(last < end["least"], end["z"], end["best"])
         return z, jnp.where(end["status"] == status.RUNNING, unfinished, end["status"]), end["steps"]
+
+
+def _begun(optimiser, z):
+    """The first memory of an optax transformation over the flat vector ``z``."""
+    try:
+        return optimiser.init(z)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise TypeError(
+            "this optax optimiser does not take the free numbers as one flat vector: a mask or labels by the names of "
+            "parameters (optax.masked, optax.multi_transform) work in jm.train; in jm.fit hold them with jm.fixed. "
+            f"optax says: {error}"
+        ) from error
 
 
 def is_transformation(thing) -> bool:

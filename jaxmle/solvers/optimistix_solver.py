@@ -11,12 +11,15 @@ import numpy as np
 from jaxmle.core import status
 from jaxmle.core.tree import Halves
 
+_BETWEEN_BOUNDS = {"GoldenSearch"}  # of one number between a lower and an upper end
+
 
 class Optimistix(eqx.Module):
     """An Optimistix minimiser: ``jm.fit(..., solver=optimistix.BFGS(rtol=1e-8, atol=1e-8))`` makes one of these.
 
-    Its own test, with its own ``rtol`` and ``atol``, decides when it stops; the fit says how much was then still to
-    be gained. Its numbers may change without compiling.
+    Its own test, with its own ``rtol`` and ``atol``, decides when it stops, whatever the ``tolerance`` of
+    :func:`jaxmle.fit` is; the fit says how much was then still to be gained, and where that is more than the tolerance
+    and the square root of eps, that it stopped short. Its numbers may change without compiling.
 
     Source: Rader, Lyons and Kidger (2024), "Optimistix: modular optimisation in JAX and Equinox".
     """
@@ -70,5 +73,6 @@ class Optimistix(eqx.Module):
 
 
 def is_minimiser(thing) -> bool:
-    """Whether ``thing`` is an Optimistix minimiser, without importing Optimistix."""
-    return any(c.__module__.startswith("optimistix") and c.__name__ == "AbstractMinimiser" for c in type(thing).__mro__)
+    """Whether ``thing`` is an Optimistix minimiser of vectors, without importing Optimistix."""
+    names = {c.__name__ for c in type(thing).__mro__ if c.__module__.startswith("optimistix")}
+    return "AbstractMinimiser" in names and not names & _BETWEEN_BOUNDS
