@@ -10,6 +10,7 @@ from jaxmle.fitting import Fit, fit, fit_batch, fit_best, load, polish, refit, s
 from jaxmle.inference import (
     Inference,
     aicc,
+    bias,
     bootstrap,
     compare,
     cross_validate,
@@ -55,6 +56,7 @@ __all__ = [
     "Objective",
     "Problem",
     "aicc",
+    "bias",
     "bootstrap",
     "compare",
     "correlation_matrix",

@@ -6,6 +6,7 @@ and intervals; :func:`summary` prints them; :func:`profile` gives intervals with
 criteria judge hypotheses and models. Where something does not exist it is NaN, with its reason.
 """
 
+from jaxmle.inference.bias import bias
 from jaxmle.inference.bootstrap import bootstrap
 from jaxmle.inference.compare import Comparison, compare
 from jaxmle.inference.criteria import aicc, effective_parameters, tic
@@ -43,6 +44,7 @@ __all__ = [
     "ProfileCurve",
     "Test",
     "aicc",
+    "bias",
     "bootstrap",
     "compare",
     "cross_validate",
