@@ -19,6 +19,7 @@ PACKAGE = ROOT / "jaxmle"
 FLOORS = {
     "core": 0,
     "densities": 1,
+    "losses": 1,
     "tables": 1,
     "parameters": 1,
     "solvers": 1,

@@ -27,6 +27,7 @@ NEGATIVE_WEIGHT = 19
 NO_WEIGHT = 20
 STOPPED_SHORT = 21
 UNSETTLED = 22
+CORNERED = 23
 
 SENTENCES = {
     RUNNING: "still running",
@@ -77,6 +78,11 @@ SENTENCES = {
         "stopped where it cannot be told whether this is the maximum: the curvature is so ill-conditioned that what is "
         "left to gain is hidden by rounding; centre and rescale the parameters or the columns, give a prior, or switch "
         "on jax_enable_x64 and finish with jm.polish"
+    ),
+    CORNERED: (
+        "stopped among the corners of a loss, where its gradient jumps, with no curvature between them to tell what is "
+        "left to gain: the values are the best point met, not an estimate; take a smooth loss (quantile with a "
+        "bandwidth, tau=0.5 for the absolute error; huber; binary_cross_entropy for hinge)"
     ),
     NO_WEIGHT: "all weights are zero, so there is nothing to fit; give at least one row a positive weight",
 }

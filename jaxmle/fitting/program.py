@@ -20,11 +20,13 @@ from jaxmle.solvers.loop import run
 from jaxmle.solvers.newton_cg import LONGEST, climb
 from jaxmle.solvers.penalty import Penalty
 from jaxmle.terms.objective import Term, as_objective
+from jaxmle.terms.risk import has_corners
 
 TOLERANCE_OF_DTYPE = -1.0
 FINEST = 1e-19  # log-density; estimates are then within 5e-10 of their standard errors
 _DOUBLE = 1e-10  # eps of what is shorter than double precision is more
 _UNDECIDED = (codes.STALLED, codes.OUT_OF_STEPS, codes.STOPPED_SHORT)
+_UNKNOWING = (codes.STALLED, codes.STOPPED_SHORT, codes.SADDLE, codes.UNSETTLED)  # what no curvature looks like
 TRACED: list[None] = []  # grows by one whenever the program is traced
 
 
@@ -339,6 +341,8 @@ def verdict(objective: Term, space: Space, start, found: Found, limit):
     status = jnp.where(boundary, codes.BOUNDARY, found.status)
     status = jnp.where(_ran_away(space, start, found), codes.UNBOUNDED, status)
     status = jnp.where(jnp.all(jnp.isfinite(start)), status, codes.START_OUTSIDE)
+    if has_corners(as_objective(objective)):
+        status = jnp.where(jnp.isin(status, jnp.asarray(_UNKNOWING)), codes.CORNERED, status)
     for term in as_objective(objective).terms:
         weights = term.weights_of_rows()
         if weights is not None:

@@ -63,6 +63,10 @@ class Regression(Term):
             )
             exact = gauss_newton if curved is None else gauss_newton - curved
             approximate = None if curved is None else gauss_newton
+            surrogate = self._surrogate(eta, moving, block["y"]) if order == 2 and curvature == OBSERVED else None
+            if surrogate is not None:
+                kept = row_tools.weighted(surrogate, weights)
+                approximate = predictor.pull_back(block["x"], row_tools.weighted(slopes, weights), kept, False)[1]
             return Evaluation(value, jnp.zeros_like(value), magnitude, gradient, exact, approximate)
 
         return row_tools.sum_over_blocks(evaluate_block, {"x": self.x, "y": self.y}, self.weights, self.block)
@@ -73,6 +77,15 @@ class Regression(Term):
         eta = predictor(rows)
         _, slopes, _ = noise_derivatives(self.log_density, eta, predictor.moving, row_tools.open_shared(self.y), 1)
         return predictor.row_gradients(rows, slopes)
+
+    def _surrogate(self, eta, moving, y):
+        """Second derivatives in eta, row by row, of something simple below the log-density that touches it, (n, 1, 1);
+        None where the density has none, as most: its own are as good."""
+        surrogate = getattr(self.density, "surrogate", None)
+        if surrogate is None or moving_numbers(eta, moving).tolist() != [0]:
+            return None
+        bends = jax.vmap(lambda y, eta: surrogate(y, *eta))(row_tools.open_shared(y), eta)
+        return None if bends is None else bends[:, None, None]
 
     def information(self, eta, moving):
         """The expected information in the moving parts of eta, row by row, (n, k, k)."""
