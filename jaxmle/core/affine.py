@@ -127,8 +127,8 @@ def _sliced(coordinates, parameters):
     return coordinates[tuple(slice(*end) for end in ends)]
 
 
-def _negated(_, affine):
-    return Affine(-_written_out(affine), affine.coordinates)
+def _negated(equation, affine):
+    return Affine(-_written_out(affine, equation.outvars[0].aval.dtype), affine.coordinates)
 
 
 def _added(equation, left, right):
@@ -145,14 +145,14 @@ def _added(equation, left, right):
 
 
 def _subtracted(equation, left, right):
-    return _added(equation, left, _negated(None, right) if isinstance(right, Affine) else right)
+    return _added(equation, left, _negated(equation, right) if isinstance(right, Affine) else right)
 
 
-def _multiplied(_, left, right):
+def _multiplied(equation, left, right):
     affine, number = (left, right) if isinstance(left, Affine) else (right, left)
     if isinstance(number, Affine) or jnp.ndim(number) or affine.shape:
         raise NotAffine("mul")
-    return Affine(_written_out(affine, jnp.result_type(number)) * number, affine.coordinates)
+    return Affine(_written_out(affine, equation.outvars[0].aval.dtype) * number, affine.coordinates)
 
 
 def _dotted(equation, left, right):
@@ -177,7 +177,7 @@ def _joined(equation, *pieces):
     return Affine(designs[0], np.concatenate(coordinates, axis=equation.params["dimension"]))
 
 
-def _written_out(affine, dtype: Any = float):
+def _written_out(affine, dtype):
     return jnp.ones(affine.coordinates.shape[-1], dtype) if affine.design is None else affine.design
 
 
