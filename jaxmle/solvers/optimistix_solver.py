@@ -59,8 +59,9 @@ class Optimistix(eqx.Module):
 
         def step(carry):
             z, dynamic, steps = carry
-            z, state, _ = minimiser.step(function, z, None, {}, eqx.combine(dynamic, fixed), tags)
-            return z, eqx.filter(state, eqx.is_array), steps + 1
+            moved, state, _ = minimiser.step(function, z, None, {}, eqx.combine(dynamic, fixed), tags)
+            after = moved, eqx.filter(state, eqx.is_array)
+            return *jax.tree.map(lambda new, old: new.astype(old.dtype), after, (z, dynamic)), steps + 1
 
         z, dynamic, steps = jax.lax.while_loop(running, step, (z, dynamic, jnp.zeros((), int)))
         ended, result = over(z, dynamic)
