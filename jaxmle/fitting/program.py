@@ -197,7 +197,7 @@ def concluded(jacobian, objective, space, start, solver, tolerance, max_steps, e
     is_newton = solver.order == 2 and getattr(solver, "curvature", OBSERVED) == OBSERVED
     has_matrix, is_short = is_newton or start.size <= LONGEST, jnp.finfo(start.dtype).eps > _DOUBLE
     if penalty is None and not is_newton and has_matrix:
-        certificate = certify(lambda z: evaluate(z, 2), ended.z, space.sizes(start))
+        certificate = certify(lambda z: evaluate(z, 2), ended.z, space.sizes(start), start)
         ended = ended.with_certificate(certificate, tolerance)
     if penalty is None and (is_short or not has_matrix):
         finishes = is_newton or getattr(solver, "finishes", False)

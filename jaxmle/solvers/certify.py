@@ -24,13 +24,26 @@ class Certificate(eqx.Module):
     pivot: Float[Array, ""]
 
 
-def certify(evaluate: Callable, z: Float[Array, " m"], size: Float[Array, " m"]) -> Certificate:
-    """Look at ``z`` and one Newton step on, with ``evaluate(z)`` of order 2."""
+def certify(
+    evaluate: Callable, z: Float[Array, " m"], size: Float[Array, " m"], start: Float[Array, " m"]
+) -> Certificate:
+    """Look at ``z``, which was found from ``start``, and one Newton step on, with ``evaluate(z)`` of order 2."""
     newton = Newton(switch=jnp.inf)
     here = newton.update(newton.init(z, jnp.finfo(z.dtype).tiny, size), evaluate(z))
+    diverging = _is_lost(here.evaluation, z, start)
     there = newton.update(here, evaluate(here.z))
     left = jnp.where(jnp.isfinite(here.left), jnp.maximum(here.left, 0.0), jnp.nan)
-    return Certificate(left, here.z - z, jnp.isnan(left), here.flat, there.status == codes.DIVERGING, here.pivot)
+    return Certificate(
+        left, here.z - z, jnp.isnan(left), here.flat, diverging | (there.status == codes.DIVERGING), here.pivot
+    )
+
+
+def _is_lost(evaluation, z, start):
+    """Whether some number was moved to where it makes no difference any more: over its whole size the density does not
+    curve by a rounding error."""
+    curving = jnp.abs(jnp.diagonal(evaluation.curvature)) * z**2
+    moved = jnp.abs(z - start) > 0.5 * jnp.abs(z)
+    return jnp.any(moved & (curving < jnp.finfo(z.dtype).eps ** 2) & (jnp.abs(z) > 1.0))
 
 
 def certificate_of(state: NewtonCGState) -> Certificate:

@@ -10,6 +10,7 @@ import optimistix
 import statsmodels.api as sm
 
 import jaxmle as jm
+from jaxmle.core import status as codes
 
 SOLVERS = {
     "Newton": jm.solvers.Newton(),
@@ -42,6 +43,7 @@ class Row(NamedTuple):
     highest: float
     asked: set
     must: set
+    ends: tuple = ()  # how those may end that are asked, beside out of steps and completed as asked
 
 
 def _function(function: Callable):
@@ -63,6 +65,29 @@ def _ill_scaled():
     return jm.models.poisson_regression(x, y), sm.GLM(y, x, sm.families.Poisson()).fit(tol=1e-12).llf
 
 
+def _separated():
+    x = np.random.default_rng(8).normal(size=(40, 2))
+    return jm.models.logistic(x, x[:, 0] + 0.5 * x[:, 1] > 0)
+
+
+def _collinear():
+    """The first problem with its last column twice: the same maximum, on a line."""
+    x, y = LOGISTIC.objective.terms[0].x, LOGISTIC.objective.terms[0].y
+    return jm.models.logistic(np.column_stack([x, np.asarray(x)[:, -1]]), np.asarray(y))
+
+
+def _long():
+    """A Poisson regression on 302 columns, beyond what a matrix is formed for."""
+    rng = np.random.default_rng(9)
+    x = np.column_stack([np.ones(600), 0.2 * rng.normal(size=(600, 301))])
+    y = rng.poisson(np.exp(1.0 + x[:, :5].sum(axis=1)))
+    return jm.models.poisson_regression(x, y), sm.GLM(y, x, sm.families.Poisson()).fit(tol=1e-13).llf
+
+
+def _saddle(p):
+    return jnp.sum(jnp.square(p["x"]) - p["x"] ** 4) - jnp.square(p["y"])
+
+
 def _valley(p):
     return -100.0 * (p["b"] - p["a"] ** 2) ** 2 - (1.0 - p["a"]) ** 2
 
@@ -79,6 +104,12 @@ EVERYONE = set(SOLVERS)
 NO_ROWS = EVERYONE - {"BHHH", "Fisher scoring"}
 (LOGISTIC, LOGISTIC_HIGHEST), (ILL, ILL_HIGHEST) = _logistic(), _ill_scaled()
 COIN = jm.models.bernoulli(np.zeros(20))
+SEPARATED, COLLINEAR = _separated(), _collinear()
+LONG, LONG_HIGHEST = _long()
+SLOW = {"Optimistix Nelder-Mead", "optax momentum", "optax Adam", "optax, schedule and clipping"}
+LONG_ASKED = {"Newton", "L-BFGS", "optax L-BFGS", "Optimistix nonlinear CG", "optax Adam"}
+NO_MAXIMUM = (codes.DIVERGING, codes.STOPPED_SHORT)
+NO_TOP = (codes.SADDLE, codes.STOPPED_SHORT, codes.STALLED)
 TABLE = [
     Row(
         "convex", LOGISTIC.objective, LOGISTIC.start, LOGISTIC_HIGHEST, EVERYONE, EVERYONE - {"Optimistix Nelder-Mead"}
@@ -115,5 +146,17 @@ TABLE = [
         NO_ROWS,
         NO_ROWS - {"optax momentum", "Optimistix Nelder-Mead"},
     ),
-    Row("boundary", COIN.objective, {"p": jm.interval(0.4, lower=0, upper=1)}, np.nan, EVERYONE, set()),
+    Row(
+        "boundary",
+        COIN.objective,
+        {"p": jm.interval(0.4, lower=0, upper=1)},
+        np.nan,
+        EVERYONE,
+        set(),
+        (codes.BOUNDARY,),
+    ),
+    Row("separated", SEPARATED.objective, SEPARATED.start, np.nan, EVERYONE, set(), NO_MAXIMUM),
+    Row("flat", COLLINEAR.objective, COLLINEAR.start, LOGISTIC_HIGHEST, EVERYONE, EVERYONE - SLOW),
+    Row("saddle", _function(_saddle), {"x": jnp.zeros(2), "y": jnp.zeros(())}, np.nan, NO_ROWS, set(), NO_TOP),
+    Row("long", LONG.objective, LONG.start, LONG_HIGHEST, LONG_ASKED, LONG_ASKED - SLOW),
 ]
