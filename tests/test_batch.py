@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.optimize
+import scipy.stats
 import statsmodels.api as sm
 from batch_cases import LANES, START, curves, lane_of, logistic, models, noise, same, with_bad_lanes
 
@@ -256,8 +257,10 @@ def test_a_lane_beside_scipy():
     data, _ = curves()
     fits = jm.fit_batch(jm.likelihood(noise, data), START)
 
+    x, y = (np.asarray(data[name][6]) for name in ("x", "y"))
+
     def loss(p):
-        return -float(np.sum(jm.densities.normal.logpdf(data["y"][6], data["x"][6] @ p[:2], np.exp(p[2]))))
+        return -scipy.stats.norm.logpdf(y, x @ p[:2], np.exp(p[2])).sum()
 
     found = scipy.optimize.minimize(loss, np.zeros(3), method="BFGS")
     np.testing.assert_allclose(fits.z[6], found.x, atol=1e-5)

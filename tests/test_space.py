@@ -1,43 +1,16 @@
 """The space of a start tree: which numbers are free, what they are called, and the way between params and z."""
 
 import doctest
-from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from space_cases import Pair, assert_same, mlp, net, tree_of_scalars
 
 import jaxmle as jm
 from jaxmle import parameters
 from jaxmle.parameters import Space, bijections, marks, space
-
-
-class Pair(NamedTuple):
-    left: object
-    right: object
-
-
-class Net(eqx.Module):
-    """A module with everything in it: arrays, Python scalars, flags, functions, integers, static fields."""
-
-    linear: eqx.nn.Linear
-    drop: eqx.nn.Dropout
-    scale: object
-    knots: jax.Array
-    activation: object = jax.nn.relu
-    rate: float = 0.5
-
-
-def _net(scale=None):
-    linear = eqx.nn.Linear(2, 1, key=jax.random.key(0))
-    return Net(linear, eqx.nn.Dropout(0.3), jnp.array(2.0) if scale is None else scale, jnp.arange(3))
-
-
-def _mlp():
-    return eqx.nn.MLP(2, 1, 3, 1, key=jax.random.key(1))
-
 
 LINEAR_LABELS = ["linear.weight[0,0]", "linear.weight[0,1]", "linear.bias[0]"]
 
@@ -58,16 +31,16 @@ TREES = {
     "numpy scalar": ({"a": np.float64(1.0)}, ["a"]),
     "empty leaf": ({"a": jnp.zeros(0), "b": 1.0}, ["b"]),
     "multilayer perceptron": (
-        _mlp(),
+        mlp(),
         [f"layers[0].weight[{i},{j}]" for i in range(3) for j in range(2)]
         + [f"layers[0].bias[{i}]" for i in range(3)]
         + [f"layers[1].weight[0,{j}]" for j in range(3)]
         + ["layers[1].bias[0]"],
     ),
-    "module": (_net(), [*LINEAR_LABELS, "scale"]),
-    "module with a mark": (_net(jm.positive(2.0)), [*LINEAR_LABELS, "scale"]),
+    "module": (net(), [*LINEAR_LABELS, "scale"]),
+    "module with a mark": (net(jm.positive(2.0)), [*LINEAR_LABELS, "scale"]),
     "module in a named tuple": (
-        Pair([_net()], jm.positive(1.0)),
+        Pair([net()], jm.positive(1.0)),
         [f"left[0].{name}" for name in [*LINEAR_LABELS, "scale"]] + ["right"],
     ),
 }
@@ -82,19 +55,6 @@ def _bare(tree):
     )
 
 
-def _assert_same(got, wanted):
-    assert jax.tree.structure(got) == jax.tree.structure(wanted)
-    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(wanted), strict=True):
-        if callable(b) or isinstance(b, str):
-            assert a is b
-        else:
-            np.testing.assert_allclose(a, b, rtol=1e-15)
-
-
-def _tree_of_scalars(s, scalars, constant):
-    return s.tree_of_leaves(s.leaves_of_scalars(scalars, constant))
-
-
 @pytest.mark.parametrize("name", TREES)
 def test_any_tree_goes_to_z_and_back(name):
     tree, labels = TREES[name]
@@ -102,8 +62,8 @@ def test_any_tree_goes_to_z_and_back(name):
     z = s.to_z(values)
     assert z.shape == (s.size,)
     assert s.scalar_labels() == labels
-    _assert_same(s.params(z), _bare(tree))
-    _assert_same(s.lift(values), _bare(tree))
+    assert_same(s.params(z), _bare(tree))
+    assert_same(s.lift(values), _bare(tree))
     np.testing.assert_allclose(s.to_z(s.point(z)), z, rtol=1e-15)
 
 
@@ -117,7 +77,7 @@ def test_a_space_goes_through_jit_vmap_and_hash(name):
     def scalars(s, z):
         return (
             s.scalars(s.to_z(s.point(z))),
-            s.scalars_of(_tree_of_scalars(s, s.scalars(z), jnp.nan)),
+            s.scalars_of(tree_of_scalars(s, s.scalars(z), jnp.nan)),
             s.log_det(z),
         )
 
@@ -144,7 +104,7 @@ def test_starts_may_be_traced_and_mapped():
 
 
 def test_flags_and_scalars_of_a_module_stay_python():
-    params = Space.of(_net())[0].params(jnp.zeros(4))
+    params = Space.of(net())[0].params(jnp.zeros(4))
     assert params.drop.p == 0.3
     assert isinstance(params.drop.p, float)
     assert params.drop.inference is False
@@ -233,153 +193,6 @@ def test_integers_in_lists_are_refused_too():
         Space.of({"p": jm.unit_vector([0, 1])})
     with pytest.raises(TypeError, match=r"parameter 'p\[1\]' is of type int"):
         Space.of({"p": [1.0, 2]})
-
-
-def test_fixed_leaves_are_absent_from_z():
-    start = {
-        "a": 1.0,
-        "b": jm.fixed(4.0),
-        "c": jm.fixed(jnp.ones(3)),
-        "d": jm.positive(2.0),
-        "n": jm.fixed(3),
-    }
-    s, values = Space.of(start)
-    z = s.to_z(values)
-    assert s.size == len(values) == 2
-    assert s.scalar_labels() == s.z_labels() == ["a", "d"]
-    params = s.params(z + 1)
-    assert params["b"] == 4.0
-    assert params["n"] == 3
-    np.testing.assert_array_equal(params["c"], np.ones(3))
-    np.testing.assert_allclose(s.scalars(z), [1.0, 2.0], rtol=1e-15)
-    np.testing.assert_allclose(s.scalars_of(params), [2.0, 2.0 * np.e], rtol=1e-15)
-
-
-def test_derivatives_reach_fixed_numbers():
-    """They are numbers of the space, so that a fit can be differentiated with respect to them."""
-
-    def product(held):
-        s, values = Space.of({"a": 2.0, "b": jm.fixed(held)})
-        params = s.params(s.to_z(values))
-        return params["a"] * params["b"]
-
-    assert jax.grad(product)(3.0) == 2.0
-
-
-@pytest.mark.parametrize(
-    "tree",
-    [
-        {"x": 1.0, "y": [jnp.ones(2), 3]},
-        [1.0, (2.0,)],
-        Pair(1.0, jnp.zeros(2)),
-        {"x": jnp.ones(2), "kind": "text", "flag": True, "f": jnp.exp, "none": None},
-        _mlp(),
-        _net(),
-        "text",
-        None,
-        jnp.tanh,
-    ],
-)
-def test_any_sub_tree_may_be_fixed(tree):
-    s, values = Space.of({"held": jm.fixed(tree), "free": 1.0})
-    assert s.scalar_labels() == ["free"]
-
-    @jax.jit
-    def params(s, z):
-        inside = s.params(z)
-        for leaf, wanted in zip(jax.tree.leaves(inside["held"]), jax.tree.leaves(tree), strict=True):
-            if isinstance(wanted, bool | str) or callable(wanted):
-                assert leaf is wanted
-        return [leaf for leaf in jax.tree.leaves(inside) if isinstance(leaf, jax.Array)]
-
-    params(s, s.to_z(values))
-    _assert_same(s.params(s.to_z(values)), {"held": tree, "free": 1.0})
-    assert hash(s.layout) == hash(Space.of({"held": jm.fixed(tree), "free": 1.0})[0].layout)
-
-
-def test_a_fixed_module_runs_under_jit():
-    """Its flags are not traced: dropout asks `if inference`."""
-    s, values = Space.of({"net": jm.fixed(_net()), "shift": 1.0})
-
-    @jax.jit
-    def run(s, z):
-        params = s.params(z)
-        net = params["net"]
-        return net.activation(net.drop(net.linear(jnp.ones(2)), key=jax.random.key(0))) + params["shift"]
-
-    assert run(s, s.to_z(values)).shape == (1,)
-
-
-def test_everything_may_be_fixed():
-    s, values = Space.of({"a": jm.fixed(1.0), "b": jm.fixed(jnp.ones(2))})
-    z = s.to_z(values)
-    assert values == ()
-    assert s.size == 0
-    assert z.shape == s.scalars(z).shape == s.scalars_of(s.params(z)).shape == s.flat_point(z).shape == (0,)
-    assert s.scalar_labels() == s.z_labels() == s.limits() == []
-    assert s.cut_point(z) == ()
-    _assert_same(s.params(z), {"a": 1.0, "b": jnp.ones(2)})
-    with pytest.raises(ValueError, match="every parameter is fixed"):
-        jm.fit(jm.log_prior(lambda params: -params["a"]), {"a": jm.fixed(1.0)})
-
-
-def test_fixed_numbers_are_shown_by_one_constant():
-    s, _ = Space.of({"a": 1.0, "b": jm.fixed({"c": 4.0, "d": jnp.ones(2)}), "e": jm.fixed("text")})
-    tree = _tree_of_scalars(s, jnp.array([7.0]), jnp.nan)
-    assert tree["a"] == 7.0
-    assert np.isnan(tree["b"]["c"])
-    assert np.isnan(tree["b"]["d"]).all()
-    assert tree["e"] == "text"
-
-
-def test_a_tied_leaf_takes_the_value_of_the_other():
-    start = {
-        "a": jm.tied("groups[1].scale"),  # before the leaf it is tied to
-        "groups": [{"scale": 1.0}, {"scale": jm.positive([2.0, 3.0])}],
-        "z": jm.tied("groups[0].scale"),
-    }
-    s, values = Space.of(start)
-    z = s.to_z(values)
-    assert s.has_ties
-    assert s.size == 3
-    params = s.params(z + 0.5)
-    np.testing.assert_array_equal(params["a"], params["groups"][1]["scale"])
-    assert params["z"] == params["groups"][0]["scale"]
-    wanted = ["a[0]", "a[1]", "groups[0].scale", "groups[1].scale[0]", "groups[1].scale[1]", "z"]
-    assert s.scalar_labels() == wanted
-    assert s.z_labels() == ["groups[0].scale", "groups[1].scale[0]", "groups[1].scale[1]"]
-    np.testing.assert_allclose(s.scalars(z), [2.0, 3.0, 1.0, 2.0, 3.0, 1.0], rtol=1e-15)
-    np.testing.assert_allclose(s.scalars_of(_tree_of_scalars(s, s.scalars(z), 0.0)), s.scalars(z), rtol=1e-15)
-    assert not Space.of({"a": 1.0})[0].has_ties
-
-
-@pytest.mark.parametrize(
-    "path, why",
-    [
-        ("nowhere", "there is no such leaf"),
-        ("", "there is no such leaf"),
-        ("group", "there is no such leaf"),
-        ("held", "that leaf is fixed"),
-        ("sub.x", "that leaf is fixed"),
-        ("other", "that leaf is tied"),
-        ("me", "that leaf is tied"),
-        ("kind", "that leaf is structure"),
-    ],
-)
-def test_a_leaf_tied_to_no_free_leaf_is_refused(path, why):
-    start = {
-        "group": {"a": 1.0},
-        "beta": jnp.zeros(2),
-        "held": jm.fixed(1.0),
-        "sub": jm.fixed({"x": 1.0}),
-        "kind": "text",
-        "other": jm.tied("beta"),
-        "me": jm.tied(path),
-    }
-    with pytest.raises(KeyError, match=f"'me' is tied to '{path}', but {why}; the free leaves are: beta, group.a"):
-        Space.of(start)
-    with pytest.raises(KeyError, match="the free leaves are: none"):
-        Space.of({"held": jm.fixed(1.0), "me": jm.tied("held")})
 
 
 def test_log_det_is_the_sum_over_leaves():

@@ -53,15 +53,13 @@ def _(data, start):
 
 @case("star98-binomial")
 def _(data, start):
-    x = design(data, list(start))
-    trials = data["NABOVE"] + data["NBELOW"]
+    x, trials = design(data, list(start)), data["NABOVE"] + data["NBELOW"]
     return jm.models.logistic(x, data["NABOVE"], trials=trials, labels=list(start)), None
 
 
 @case("beetle-logit")
 def _(data, start):
-    x = design(data, list(start))
-    return jm.models.logistic(x, data["killed"], trials=data["n"], labels=list(start)), None
+    return jm.models.logistic(design(data, list(start)), data["killed"], trials=data["n"], labels=list(start)), None
 
 
 @case("baseball-bradleyterry")
