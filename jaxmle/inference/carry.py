@@ -18,10 +18,10 @@ from jaxmle.parameters.space import Space
 def covariance_for(objective, fit: Fit, covariance: Any):
     """The covariance matrix over the unfixed scalars of params that ``covariance`` stands for.
 
-    A kind of :func:`jaxmle.infer`, an :class:`Inference` of this fit, or the matrix itself. Raises ``ValueError``
-    where the one is of another fit, or the other of another shape.
+    A kind of :func:`jaxmle.infer` (None is its default), an :class:`Inference` of this fit, or the matrix itself.
+    Raises ``ValueError`` where the one is of another fit, or the other of another shape.
     """
-    if isinstance(covariance, str):
+    if covariance is None or isinstance(covariance, str):
         return infer(objective, fit, covariance).cov
     if isinstance(covariance, Inference):
         if covariance.space.layout != fit.space.layout:

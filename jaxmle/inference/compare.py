@@ -47,7 +47,8 @@ class Comparison(Printed):
         short = {"aic": "AIC", "aicc": "AICc", "bic": "BIC"}[self.by]
         missing = [name for name, value in zip(self.names, numbers[-1], strict=True) if np.isnan(value)]
         note = (
-            f"{', '.join(missing)}: no {short}: there is a prior, a factor, sampling weights, or too few observations."
+            f"{', '.join(missing)}: no {short}: there is a prior, a loss, a factor, sampling weights, or too few "
+            "observations."
         )
         return Table(
             title="Comparison of models",

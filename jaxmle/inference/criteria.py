@@ -46,8 +46,8 @@ def tic(objective: Term | Problem, fit: Fit):
     Returns a number; NaN where the fit failed or the information is not positive definite. Works under ``jax.jit`` and
     ``jax.vmap``.
 
-    Errors: ``ValueError`` with a prior or a likelihood multiplied by a number; ``TypeError`` for a log-likelihood that
-    gives one number for all rows.
+    Errors: ``ValueError`` with a prior, a loss, or a likelihood multiplied by a number; ``TypeError`` for a
+    log-likelihood that gives one number for all rows.
 
     >>> import jaxmle as jm
     >>> problem = jm.models.poisson([2.0, 3.0, 4.0])
@@ -59,8 +59,8 @@ def tic(objective: Term | Problem, fit: Fit):
     objective = as_problem(objective).objective
     if has_prior(objective) or is_scaled(objective) or fit.jacobian:
         raise ValueError(
-            "TIC is that of a maximum of the likelihood: with a prior, a factor or jacobian=True there is none; "
-            "jm.effective_parameters counts the parameters of a penalised fit"
+            "TIC is that of a maximum of the likelihood: with a prior, a loss, a factor or jacobian=True there is "
+            "none; jm.effective_parameters counts the parameters of a penalised fit"
         )
     return _tic(objective, fit.space.unlabelled(), fit.z, fit.status)
 

@@ -51,7 +51,7 @@ class Derived(Printed):
 
 
 def delta(
-    objective: Term | Problem, fit: Fit, g: Callable | str, *, covariance: Any = "observed", alpha: float = 0.05
+    objective: Term | Problem, fit: Fit, g: Callable | str, *, covariance: Any = None, alpha: float = 0.05
 ) -> Derived:
     r"""The value, standard error and interval of ``g(params)`` by the delta method.
 
@@ -62,8 +62,8 @@ def delta(
         objective: what was fitted: a term, a sum of terms or a problem.
         fit: the fit, by whomever.
         g: a function of params that returns a floating number, an array, or a tree of them; or the path of a leaf.
-        covariance: a kind of :func:`jaxmle.infer` ("observed"), what ``jm.infer`` returned for this fit, or a matrix
-            over the unfixed scalars of params.
+        covariance: a kind of :func:`jaxmle.infer` (by default its own), what ``jm.infer`` returned for this fit, or a
+            matrix over the unfixed scalars of params.
         alpha: the interval is at confidence ``1 - alpha``.
 
     Returns a :class:`Derived`; ``print`` shows it. NaN where a number that ``g`` moves with has no covariance; what

@@ -23,6 +23,7 @@ from jaxmle.inference.replicated import REFITS, as_draws
 from jaxmle.tables import Table
 from jaxmle.terms.objective import Objective, Term
 from jaxmle.terms.problem import Problem, as_problem
+from jaxmle.terms.risk import losses_of
 
 _WEIGHTS = {"case": CASE, "frequency": CASE, "sampling": SAMPLING}
 
@@ -30,7 +31,7 @@ _WEIGHTS = {"case": CASE, "frequency": CASE, "sampling": SAMPLING}
 def infer(
     objective: Term | Problem,
     fit: Fit,
-    covariance: str = "observed",
+    covariance: str | None = None,
     weights: str = CASE,
     *,
     groups: Any = None,
@@ -45,7 +46,7 @@ def infer(
         objective: what was fitted: a term, a sum of terms or a problem.
         fit: the fit, by whomever: ``jm.fit``, or ``jm.Fit.at(objective, values)``.
         covariance: how the estimate varies, in z, carried to params by the delta method. With ``A`` the curvature of
-            the log-posterior and ``s_i`` the scores of the likelihood's rows:
+            the log-posterior and ``s_i`` the scores of the likelihood's rows ("observed" by default, "hc0" for a loss):
 
             - "observed": ``A^-1``; "expected": with the expected information of the densities, by ``key`` the mean
               over simulated responses where there is no closed form; "opg": with the sum of ``s_i s_i'``;
@@ -77,7 +78,8 @@ def infer(
     the table names the direction. A fit that is not ok has no standard errors, but for the parameters that a
     diverging fit had settled; a parameter that has run to its limit has none, and an interval that begins there; a
     fit with a prior that has kinks (laplace, elastic_net, group_laplace) has none, since the curvature does not say
-    how the zeros vary. In a sandwich the prior is part of A only.
+    how the zeros vary. In a sandwich the prior is part of A only. A loss (:func:`jaxmle.risk`) has no AIC and BIC, and
+    ``llf`` is minus its sum.
 
     Errors: ``ValueError`` for an unknown kind of covariance or of weights, options that do not go with it, labels
     that do not fit the rows, or a fit of another objective; ``TypeError`` for a kind that the objective does not
@@ -96,10 +98,10 @@ def infer(
     expected Fisher information"; White (1982); MacKinnon and White (1985); Liang and Zeger (1986); Cameron, Gelbach
     and Miller (2011); Newey and West (1987); Pfeffermann (1993) on sampling weights; Akaike (1974); Schwarz (1978).
     """
-    kind = kind_named(covariance)
+    problem = as_problem(objective)
+    kind = _kind(covariance, losses_of(problem.objective))
     check_options(kind, {"groups": groups, "correction": correction, "lags": lags, "key": key, "draws": draws})
     meaning = _meaning(weights, kind)
-    problem = as_problem(objective)
     asked = Asked(
         problem.objective,
         fit.space.unlabelled(),
@@ -126,10 +128,25 @@ def infer(
         has_prior(problem.objective),
         is_scaled(problem.objective),
         problem.objective.is_rough,
+        losses_of(problem.objective),
         problem.name,
         problem.remarks,
     )
     return rearrange(_put_together, found, fit, facts)
+
+
+def _kind(covariance: str | None, losses: tuple[str, ...]) -> str:
+    """The kind of covariance asked for, or the default. Raises ``ValueError`` for one that a loss does not have."""
+    if covariance is None:
+        return "hc0" if losses else "observed"
+    kind = kind_named(covariance)
+    if losses and KINDS[kind].meat is None and KINDS[kind].whole is None:
+        raise ValueError(
+            f"with a loss ({', '.join(losses)}) covariance={kind!r} is wrong: the curvature of a loss is no "
+            "information, since its units are anybody's; use a sandwich, such as covariance='hc0', or 'bootstrap'; a "
+            "loss that is the whole of a noise model is written jm.regression(jm.densities...., predictor, x, y)"
+        )
+    return kind
 
 
 def _meaning(weights: str, kind: str) -> str:
@@ -154,6 +171,7 @@ class _Facts:
     has_prior: bool
     is_scaled: bool
     is_rough: bool
+    losses: tuple[str, ...]
     name: str
     remarks: Any
 
@@ -193,9 +211,9 @@ def has_prior(objective: Objective) -> bool:
 
 
 def is_scaled(objective: Objective) -> bool:
-    """Whether some likelihood is multiplied by a number, so that the sum is the log-likelihood of no model."""
+    """Whether some likelihood is multiplied by a number, or is a loss: the sum is then no model's log-likelihood."""
     pairs = zip(objective.terms, objective.factors, strict=True)
-    return any(term.is_likelihood and factor is not None for term, factor in pairs)
+    return bool(losses_of(objective)) or any(term.is_likelihood and factor is not None for term, factor in pairs)
 
 
 @functools.partial(jax.jit, static_argnames="kind")

@@ -23,12 +23,12 @@ class Inference(Printed):
     ``params``, ``bse`` (standard errors), ``zvalues`` and ``pvalues`` (two-sided, of zero) are trees shaped like
     params, NaN where something is fixed or has no standard error. ``cov`` is the covariance matrix over the unfixed
     scalars of params in tree order. ``llf`` is the log-likelihood without prior; ``logprior`` the prior's part;
-    ``aic`` and ``bic`` are NaN with a prior or sampling weights. ``nobs`` is the sum of the case weights.
-    ``eigenvalues`` are the smallest and the largest of the information in z. The columns of ``directions`` that are
-    not zero are the directions in z without curvature (the data leave them free) or, where ``indefinite``, some that
-    curve upward. ``sides`` is -1 or 1 for numbers of z whose parameter is at its lower or upper limit. ``facts`` are
-    the numbers behind the covariance: how many ``groups``, ``lags`` or ``draws``, the small-sample ``factor``. In a
-    batch every array has a leading axis.
+    ``aic`` and ``bic`` are NaN with a prior, sampling weights or ``losses``, of which ``llf`` is minus the sum.
+    ``nobs`` is the sum of the case weights. ``eigenvalues`` are the smallest and the largest of the information in z.
+    The columns of ``directions`` that are not zero are the directions in z without curvature (the data leave them free)
+    or, where ``indefinite``, some that curve upward. ``sides`` is -1 or 1 for numbers of z whose parameter is at its
+    lower or upper limit. ``facts`` are the numbers behind the covariance: how many ``groups``, ``lags`` or ``draws``,
+    the small-sample ``factor``. In a batch every array has a leading axis.
     """
 
     params: Any
@@ -58,6 +58,7 @@ class Inference(Printed):
     jacobian: bool = eqx.field(static=True)
     name: str = eqx.field(static=True)
     remarks: Callable | None = eqx.field(static=True, default=None)
+    losses: tuple[str, ...] = eqx.field(static=True, default=())
 
     def conf_int(self, alpha: float = 0.05) -> tuple[Any, Any]:
         """The lower and upper ends of the intervals at confidence ``1 - alpha``, two trees shaped like params.

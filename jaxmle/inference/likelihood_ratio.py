@@ -61,8 +61,9 @@ def _check(inference):
         )
     if inference.has_prior or inference.is_scaled or inference.jacobian:
         raise ValueError(
-            "the likelihood ratio test compares maxima of a likelihood: with a prior, a factor or jacobian=True the "
-            "estimate is not one, and the statistic not chi-square; fit without it, or compare by prediction"
+            "the likelihood ratio test compares maxima of a likelihood: with a prior, a loss, a factor or "
+            "jacobian=True the estimate is not one, and the statistic not chi-square; fit without it, or compare by "
+            "prediction"
         )
     if inference.weights == SAMPLING:
         raise ValueError(

@@ -70,7 +70,7 @@ def margins(
     at: str = "overall",
     columns: Sequence[str | int] | None = None,
     *,
-    covariance: Any = "observed",
+    covariance: Any = None,
     alpha: float = 0.05,
 ) -> Margins:
     r"""Marginal effects: the derivative of the predicted mean in columns of the data, or its change from 0 to 1.

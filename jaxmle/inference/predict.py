@@ -69,7 +69,7 @@ def predict(
     kind: str = "mean",
     *,
     q: float | None = None,
-    covariance: Any = "observed",
+    covariance: Any = None,
     alpha: float = 0.05,
 ) -> Prediction:
     """What a fitted regression predicts for each row of ``new_data``, with standard errors and intervals.

@@ -26,6 +26,7 @@ from jaxmle.parameters.space import Space
 from jaxmle.tables import Table
 from jaxmle.terms.objective import Objective, Term
 from jaxmle.terms.problem import Problem, as_problem
+from jaxmle.terms.risk import losses_of
 
 DEFAULT_MAX_STEPS = 100
 
@@ -100,7 +101,8 @@ def profile(
     Only points on the way are looked at: a profile of several humps may have pieces that are not seen.
 
     Errors: ``ValueError`` for a level outside (0, 1), a batch of fits, a parameter that is fixed, a function that does
-    not return one number; ``KeyError`` for a name that none has; ``TypeError`` for a prior with kinks.
+    not return one number, a loss (:func:`jaxmle.risk`); ``KeyError`` for a name that none has; ``TypeError`` for a
+    prior with kinks.
 
     Example: three counts of mean 3; the ends solve 3 (c - 3 - 3 log(c / 3)) = 1.92.
 
@@ -137,11 +139,17 @@ def profile(
 
 
 def check(objective: Objective, fit: Fit) -> None:
-    """Raise where ``fit`` of ``objective`` cannot have profiles: it is a batch, or there is a prior with kinks."""
+    """Raise where ``fit`` of ``objective`` cannot have profiles: a batch, a prior with kinks, a loss."""
     if objective.is_rough:
         raise TypeError(
             "a prior with kinks (laplace, elastic_net, group_laplace) has a profile with kinks, which is not searched; "
             "use a smooth prior such as jm.priors.normal"
+        )
+    losses = losses_of(objective)
+    if losses:
+        raise ValueError(
+            f"a loss ({', '.join(losses)}) is no log-likelihood, so how far it rises from its minimum is no evidence: "
+            "take intervals from jm.infer, which has the sandwich, or from jm.bootstrap"
         )
     if np.ndim(fit.status):
         raise ValueError(

@@ -20,8 +20,9 @@ def report(inference, alpha: float) -> Table:
     """The table of one :class:`jaxmle.Inference`. Raises ``ValueError`` for a batch of them."""
     refuse_batch(inference.status, 0, "inferences")
     what = "a posteriori" if inference.has_prior or inference.jacobian else "likelihood"
+    title = f"Risk: minimum {' + '.join(inference.losses)}" if inference.losses else f"{inference.name}: maximum {what}"
     return Table(
-        title=f"{inference.name}: maximum {what}",
+        title=title,
         header=_header(inference),
         columns=("coef", "std err", "z", "P>|z|", *ends_of(alpha)),
         formats=("coefficient", "statistic", "statistic", "pvalue", "statistic", "statistic"),
@@ -32,11 +33,11 @@ def report(inference, alpha: float) -> Table:
 
 def _header(inference):
     entries = [
-        ("Model", inference.name),
+        ("Loss", ", ".join(inference.losses)) if inference.losses else ("Model", inference.name),
         ("Observations", _count(float(inference.nobs))),
         ("Parameters", str(inference.z.shape[-1])),
         ("Covariance", describe_covariance(inference)),
-        ("Log-likelihood", f"{float(inference.llf):.6g}"),
+        ("Minus loss" if inference.losses else "Log-likelihood", f"{float(inference.llf):.6g}"),
         ("AIC", _criterion(inference.aic)),
         ("BIC", _criterion(inference.bic)),
         ("Status", _SHORT.get(int(inference.status), "failed")),
@@ -156,7 +157,12 @@ def _notes(inference):
             yield f"No standard error exists for {', '.join(np.asarray(inference.space.z_labels())[missing])}."
     yield from at_limits(inference)
     yield from remarks_on(inference)
-    if inference.is_scaled:
+    if inference.losses:
+        yield (
+            f"The objective has a loss ({', '.join(inference.losses)}), so it is no model's log-likelihood: standard "
+            "errors are those of an M-estimate, and AIC and BIC are not defined."
+        )
+    elif inference.is_scaled:
         yield (
             "A likelihood is multiplied by a number, so the log-likelihood shown is not that of the model, and AIC and "
             "BIC are not defined."

@@ -77,8 +77,8 @@ def _refuse(problem, restricted):
         raise TypeError("there is no start: give the start tree of the larger model, with its marks")
     if has_prior(problem.objective) or is_scaled(problem.objective) or restricted.jacobian:
         raise ValueError(
-            "the score test is of a likelihood: with a prior, a factor or jacobian=True the gradient at the restricted "
-            "estimate has no chi-square distribution"
+            "the score test is of a likelihood: with a prior, a loss, a factor or jacobian=True the gradient at the "
+            "restricted estimate has no chi-square distribution"
         )
     if not is_traced(restricted.status) and not np.all(codes.is_ok(np.asarray(restricted.status))):
         raise ValueError(f"the restricted fit is not an estimate: {restricted.message}")

@@ -24,7 +24,7 @@ def wald_test(
     restriction: str | Callable | Any,
     value: Any = None,
     *,
-    covariance: Any = "observed",
+    covariance: Any = None,
     distribution: str = "chi2",
 ) -> Test:
     r"""The Wald test of restrictions on the parameters, linear (text, or a matrix) or not (a function).

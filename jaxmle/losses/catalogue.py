@@ -20,9 +20,9 @@ class Facts(NamedTuple):
     """What is known of one loss. ``noise_model`` is "none" where it is no model's log-likelihood.
 
     ``targets``: what it takes as one, in words, None for any number; ``has_corners``: whether its gradient jumps and
-    its curvature is zero elsewhere, and ``smoothed_by`` the number that takes the corners away; ``weight``: the curvature
-    of a parabola above it that touches it, on which a climb gets near from anywhere; ``refusal``: why it is no
-    objective, None for one that is.
+    its curvature is zero elsewhere, and ``smoothed_by`` the number that takes the corners away; ``weight``: the
+    curvature of a parabola above it that touches it, on which a climb gets near from anywhere; ``refusal``: why it is
+    no objective, None for one that is.
     """
 
     noise_model: str

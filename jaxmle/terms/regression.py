@@ -174,10 +174,12 @@ class Regression(Term):
         some = ", ".join(map(str, bad[:8])) + (", ..." if bad.size > 8 else "")
         value = np.asarray(jax.tree.leaves(self.y)[0])[bad[0]]
         name = self.density.__name__.rsplit(".", 1)[-1]
+        noun = getattr(self.density, "NOUN", "density")
+        cannot = "cannot produce" if noun == "density" else "does not take"
         return [
-            f"y is {value} at row {bad[0]}, which {name} cannot produce: it must be {self.density.SUPPORT} "
+            f"y is {value} at row {bad[0]}, which {name} {cannot}: it must be {self.density.SUPPORT} "
             f"({bad.size} such row{'s' * (bad.size > 1)}, counted from zero: {some}); correct or drop these rows, or "
-            "use another density"
+            f"use another {noun}"
         ]
 
 

@@ -9,7 +9,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -29,9 +29,26 @@ class MinusLoss:
     loss: Callable
     names: tuple[str, ...]
     choices: tuple[tuple[str, Any], ...]
+    NOUN: ClassVar[str] = "loss"
 
     def __call__(self, target, prediction, *numbers):
         return -self.loss(prediction, target, **dict(zip(self.names, numbers, strict=True)), **dict(self.choices))
+
+    @property
+    def support(self) -> Callable | None:
+        """Whether the loss takes a target, a function of the target and the prediction; None where it takes any number
+        or nothing is known."""
+        facts = facts_of(self.loss)
+        return None if facts is None or facts.targets is None else self._takes
+
+    def _takes(self, target, prediction, *numbers):
+        return self(target, jnp.zeros_like(prediction), *numbers) > -jnp.inf
+
+    @property
+    def SUPPORT(self) -> str:
+        """The targets that the loss takes, in words."""
+        facts = facts_of(self.loss)
+        return (facts and facts.targets) or "any number"
 
     @property
     def has_corners(self) -> bool:
@@ -84,7 +101,7 @@ def risk(loss: Callable, predictor: Callable, x, y, weights=None, *, block: int 
 
     Returns a term with factored curvature, like that of :func:`jaxmle.regression`. Its "log-likelihood" is minus the
     loss, with no constant, so it is that of no model: :func:`jaxmle.infer` takes the sandwich in place of the curvature
-    alone, refuses it for kinds that need a model, and AIC and BIC are NaN. Standard errors do not depend on the units
+    alone, refuses kinds that need a model, and gives no AIC or BIC. Standard errors do not depend on the units
     of the loss. A loss with corners (absolute_error, quantile, hinge) has no curvature to take them from, so that they
     are NaN, and its fit says how far it came.
 
@@ -94,12 +111,12 @@ def risk(loss: Callable, predictor: Callable, x, y, weights=None, *, block: int 
     >>> import functools
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
-    >>> y = jnp.array([1.0, 2.0, 3.0, 40.0])
+    >>> y = jnp.array([1.0, 2.0, 4.0, 40.0])
     >>> loss = functools.partial(jm.losses.huber, delta=1.5)
     >>> term = jm.risk(loss, lambda params, row: params["centre"], y, y)
     >>> fit = jm.fit(term, {"centre": 2.0})
     >>> round(float(fit.params["centre"]), 4), round(float(jm.infer(term, fit).bse["centre"]), 4)
-    (2.5, 0.7265)
+    (3.0, 1.2748)
 
     Source: Huber (1964); White (1982); van der Vaart (1998), "Asymptotic Statistics", theorem 5.23.
     """
