@@ -19,9 +19,18 @@ CONTINUOUS = [
     ("gumbel", (0.3, 1.7), stats.gumbel_r(0.3, 1.7)),
     ("asymmetric_laplace", (1.0, 0.3, 1.7), stats.laplace_asymmetric(1.0, 0.3, 1.7)),
     ("generalized_normal", (1.5, 0.3, 1.7), stats.gennorm(1.5, 0.3, 1.7)),
-    ("von_mises", (1.5, 0.3), stats.vonmises(1.5, 0.3)),
+    ("lognormal", (0.3, 0.7), stats.lognorm(0.7, scale=np.exp(0.3))),
+    ("weibull", (1.5, 1.7), stats.weibull_min(1.5, scale=1.7)),
+    ("half_normal", (1.7,), stats.halfnorm(scale=1.7)),
+    ("half_cauchy", (1.7,), stats.halfcauchy(scale=1.7)),
+    ("inverse_gamma", (2.5, 1.7), stats.invgamma(2.5, scale=1.7)),
+    ("inverse_gaussian", (0.3, 1.7), stats.invgauss(np.exp(0.3) / 1.7, scale=1.7)),
+    ("chi2", (4.5,), stats.chi2(4.5)),
+    ("loglogistic", (2.5, 1.7), stats.fisk(2.5, scale=1.7)),
+    ("beta", (2.5, 3.5), stats.beta(2.5, 3.5)),
+    ("generalized_pareto", (0.3, 1.7), stats.genpareto(0.3, scale=1.7)),
 ]
-DISCRETE = [("bernoulli", (0.4,), 2), ("poisson", (0.7,), 60)]
+DISCRETE = [("bernoulli", (0.4,), 2), ("poisson", (0.7,), 60), ("geometric", (0.4,), 60)]
 
 
 def score(name, y, parameters):
@@ -50,6 +59,16 @@ def test_discrete(name, parameters, count):
     s = jax.vmap(lambda y: score(name, y, parameters))(ys)
     mass = jnp.exp(module.logpmf(ys, *parameters))
     np.testing.assert_allclose(module.information(*parameters), s.T @ (mass[:, None] * s), rtol=1e-12)
+
+
+def test_von_mises():
+    """Over the circle, where equal steps integrate to rounding."""
+    y, parameters = jnp.linspace(0.0, 2 * np.pi, 101)[1:], (1.5, 0.3)
+    s = jax.vmap(lambda y: score("von_mises", y, parameters))(y)
+    mass = stats.vonmises(*parameters).pdf(y) * 2 * np.pi / 100
+    np.testing.assert_allclose(
+        densities.von_mises.information(*parameters), s.T @ (mass[:, None] * s), rtol=1e-12, atol=1e-15
+    )
 
 
 def test_binomial_in_its_logits():

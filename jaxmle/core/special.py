@@ -53,6 +53,9 @@ _ARTANH = [
 ]
 # ((2k - 1)!!)^2 / k!, the coefficients of (8 x)^-k.
 _HANKEL = [*accumulate(range(1, 13), lambda c, k: c * (2 * k - 1) ** 2 / k, initial=1.0)]
+# zeta(2), zeta(3), ...
+_ZETA = [1.6449340668482264, 1.2020569031595943, 1.0823232337111382, 1.03692775514337, 1.0173430619844492]
+_ZETA += [1.0083492773819229, 1.0040773561979443, 1.0020083928260822, 1.0009945751278182, 1.000494188604119]
 _SMALL_FACTORIALS = [0.0] + [lgamma(k + 1) - k * log(k) + k for k in range(1, 16)]
 
 
@@ -161,12 +164,12 @@ def _expm1mx_series(x: Real) -> Real:
 
 
 @jax.custom_jvp
-def _expm1(x: Real) -> Real:
+def expm1(x: Real) -> Real:
     """exp(x) - 1, differentiated as exp(x); `jnp.expm1` adds its 1 back and loses a small exp(x)."""
     return jnp.expm1(x)
 
 
-_expm1.defjvps(lambda tangent, out, x: jnp.exp(x) * tangent)
+expm1.defjvps(lambda tangent, out, x: jnp.exp(x) * tangent)
 
 
 @jax.custom_jvp
@@ -176,7 +179,7 @@ def expm1mx(x: Real) -> Real:
     return jnp.where(near, _expm1mx_series(jnp.where(near, x, 0.0)), jnp.expm1(x) - x)
 
 
-expm1mx.defjvps(lambda tangent, out, x: _expm1(x) * tangent)
+expm1mx.defjvps(lambda tangent, out, x: expm1(x) * tangent)
 
 
 @jax.custom_jvp
@@ -291,11 +294,15 @@ def log1mexp_exp(x: Real) -> Real:
     return jnp.where(far, -x - 0.5 * small, log1mexp(jnp.exp(-jnp.where(far, 30.0, x))))
 
 
+@jax.custom_jvp
 def log_quotient(x: Real, y: Real) -> Real:
     """log(x / y) for positive x and y: of the quotient, unless that leaves the range of the dtype."""
     quotient = x / y
     safe = (quotient > jnp.finfo(x.dtype).tiny) & (quotient < jnp.inf)
     return jnp.where(safe, jnp.log(jnp.where(safe, quotient, 1.0)), jnp.log(x) - jnp.log(y))
+
+
+log_quotient.defjvps(lambda tangent, out, x, y: tangent / x, lambda tangent, out, x, y: -tangent / y)
 
 
 def log1p_ratio(x: Real) -> Real:
@@ -307,6 +314,18 @@ def log1p_ratio(x: Real) -> Real:
     return jnp.where(near, series, jnp.log1p(high) / high)
 
 
+@jax.custom_jvp
+def scaled_log1p(z: Real, c: Real) -> Real:
+    """log(1 + c z) / c for c z > -1, and z at c = 0."""
+    return z * log1p_ratio(c * z)
+
+
+scaled_log1p.defjvps(
+    lambda tangent, out, z, c: tangent / (1 + c * z),
+    lambda tangent, out, z, c: tangent * (z * z * jax.jvp(log1p_ratio, (c * z,), (jnp.ones_like(c * z),))[1]),
+)
+
+
 def expm1_ratio(x: Real) -> Real:
     """(exp(x) - 1) / x, and 1 at x = 0; its derivatives lose digits near 0."""
     some = jnp.where(x == 0, 1.0, x)
@@ -316,6 +335,18 @@ def expm1_ratio(x: Real) -> Real:
 def log_gamma(x: Real) -> Real:
     """log Gamma(x) for x > 0, whose derivatives are those of `binet`."""
     return binet(x) + (x - 0.5) * jnp.log(x) - x + _HALF_LOG_TWO_PI
+
+
+def log_gamma_bend(k: Real) -> Real:
+    """(log Gamma(1 + 2 k) - 2 log Gamma(1 + k)) / k^2 for k > -1/2, and pi^2/6 at k = 0.
+
+    Near 0 by the series of log Gamma(1 + k), Abramowitz and Stegun (1964), 6.1.33.
+    """
+    near = jnp.abs(k) < 0.02
+    some = jnp.where(near, 1.0, k)
+    direct = (log_gamma(1 + 2 * some) - 2 * log_gamma(1 + some)) / (some * some)
+    series = _horner(jnp.where(near, k, 0.0), [z * (-1) ** j * (2**j - 2) / j for j, z in enumerate(_ZETA, 2)])
+    return jnp.where(near, series, direct)
 
 
 def log_squares(z: Real) -> Real:

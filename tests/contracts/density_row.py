@@ -19,6 +19,7 @@ class Row(NamedTuple):
     typical: ordinary parameters, at which sums, samples and distribution functions are checked.
     positive: the parameters that must be.
     pack: the parameters, from numbers to what the density takes.
+    absolute: an error allowed in the value, in roundings of 1, where it is a log-probability near 0.
     """
 
     module: object
@@ -31,6 +32,7 @@ class Row(NamedTuple):
     typical: tuple
     positive: tuple = ("scale", "df", "a", "b", "concentration")
     pack: Callable = lambda *parameters: parameters
+    absolute: float = 0.0
 
     @property
     def name(self) -> str:

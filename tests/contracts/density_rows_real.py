@@ -3,7 +3,7 @@
 import mpmath as mp
 import numpy as np
 from density_row import Row, grid
-from scipy import stats
+from scipy import special, stats
 
 from jaxmle import densities
 
@@ -25,6 +25,47 @@ def _generalized_normal(y, beta, loc, scale):
 
 def _von_mises(y, kappa, loc):
     return kappa * mp.cos(y - loc) - mp.log(2 * mp.pi * mp.besseli(0, kappa))
+
+
+def _genextreme(y, c, loc, scale):
+    z = (y - loc) / scale
+    level = -mp.log1p(-c * z) / c if c else z
+    return (c - 1) * level - mp.exp(-level) - mp.log(scale)
+
+
+def _beta(y, a, b):
+    betaln = mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(a + b)
+    return (a - 1) * mp.log(y) + (b - 1) * mp.log1p(-y) - betaln
+
+
+def _kumaraswamy(y, a, b):
+    return mp.log(a * b) + (a - 1) * mp.log(y) + (b - 1) * mp.log1p(-(y**a))
+
+
+class _Kumaraswamy(stats.rv_continuous):
+    """scipy has none."""
+
+    def _pdf(self, x, a, b):
+        return a * b * x ** (a - 1) * (1 - x**a) ** (b - 1)
+
+    def _logpdf(self, x, a, b):
+        return np.log(a * b) + (a - 1) * np.log(x) + (b - 1) * np.log1p(-(x**a))
+
+    def _cdf(self, x, a, b):
+        return 1 - (1 - x**a) ** b
+
+    def _logcdf(self, x, a, b):
+        return np.log1p(-((1 - x**a) ** b))
+
+    def _logsf(self, x, a, b):
+        return b * np.log1p(-(x**a))
+
+    def _ppf(self, q, a, b):
+        return (-np.expm1(np.log1p(-q) / b)) ** (1 / a)
+
+    def _stats(self, a, b):
+        first, second = (b * special.beta(1 + k / a, b) for k in (1, 2))
+        return first, second - first**2, None, None
 
 
 _PLACES = (-1e4, -30.0, -1.0, 0.3, 7.0, 1e150)
@@ -115,5 +156,42 @@ REAL = [
         invalid=[(np.inf, 1.0, 0.0), (-np.inf, 1.0, 0.0)],
         typical=(1.5, 0.5),
         positive=("kappa",),
+    ),
+    Row(
+        module=densities.genextreme,
+        exact=_genextreme,
+        frozen=stats.genextreme,
+        grid=grid(
+            (-20.0, -1.0, 0.3, 7.0, 1e6),
+            (-1.5, -0.3, -1e-9, 0.0, 1e-9, 0.01, 0.3, 1.5),
+            (-2.0, 0.0),
+            (1.0, 30.0),
+            keep=lambda y, c, m, s: c * (y - m) / s < 1 and -(y - m) / s < 500,
+        ),
+        points=[(1.0, 0.25, 0.3, 2.0), (0.7, -0.5, 0.3, 2.0), (5.0, 1e-9, 0.3, 2.0), (5.0, 0.2, 0.2, 1.0)],
+        free=(0, 1, 2, 3),
+        invalid=[(np.inf, 0.3, 0.0, 1.0), (-np.inf, 0.0, 0.0, 1.0), (5.0, 0.3, 0.0, 1.0), (-5.0, -0.3, 0.0, 1.0)],
+        typical=(-0.1, 0.5, 2.0),
+        positive=("scale",),
+    ),
+    Row(
+        module=densities.beta,
+        exact=_beta,
+        frozen=stats.beta,
+        grid=grid((1e-200, 1e-8, 0.3, 0.5, 0.99, 1 - 1e-12), (1e-3, 0.5, 7.9, 300.0, 1e8), (1e-3, 1.0, 30.0, 1e8)),
+        points=[(0.3, 2.0, 3.0), (0.5001, 1e6, 1e6), (1e-8, 0.1, 12.0), (0.999, 40.0, 0.3), (0.2, 5.0, 5.0)],
+        free=(0, 1, 2),
+        invalid=[(0.0, 2.0, 3.0), (1.0, 2.0, 3.0), (-0.5, 2.0, 3.0), (1.5, 2.0, 3.0), (np.inf, 2.0, 3.0)],
+        typical=(2.5, 3.5),
+    ),
+    Row(
+        module=densities.kumaraswamy,
+        exact=_kumaraswamy,
+        frozen=_Kumaraswamy(a=0.0, b=1.0, name="kumaraswamy"),
+        grid=grid((1e-200, 1e-8, 0.3, 0.5, 0.99, 1 - 1e-12), (1e-3, 0.5, 7.9, 300.0), (1e-3, 1.0, 30.0, 1e4)),
+        points=[(0.3, 2.0, 3.0), (0.5001, 100.0, 0.2), (1e-8, 0.1, 12.0), (0.999, 40.0, 0.3)],
+        free=(0, 1, 2),
+        invalid=[(0.0, 2.0, 3.0), (1.0, 2.0, 3.0), (-0.5, 2.0, 3.0), (1.5, 2.0, 3.0), (np.inf, 2.0, 3.0)],
+        typical=(2.5, 3.5),
     ),
 ]

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 from density_row import Row, grid
+from density_rows_positive import POSITIVE
 from density_rows_real import REAL
 from scipy import stats
 from scipy.special import expit, softmax
@@ -38,6 +39,13 @@ def _binomial(y, n, logits):
 def _categorical(y, *logits):
     others = [l - logits[int(y)] for k, l in enumerate(logits) if k != int(y)]
     return -mp.log1p(mp.fsum(map(mp.exp, others)))
+
+
+def _beta_binomial(y, n, a, b):
+    def betaln(a, b):
+        return mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(a + b)
+
+    return -mp.log(n + 1) - betaln(y + 1, n - y + 1) + betaln(y + a, n - y + b) - betaln(a, b)
 
 
 def _poisson(y, log_rate):
@@ -164,6 +172,39 @@ TABLE = [
         typical=(12, 0.4),
     ),
     Row(
+        module=densities.beta_binomial,
+        exact=_beta_binomial,
+        frozen=stats.betabinom,
+        grid=grid(
+            (0, 1, 2, 30, 2 * 10**5, 10**6),
+            (0, 1, 2, 30, 10**6),
+            (1e-3, 0.5, 7.5, 1e3, 1e10),
+            (1e-2, 3.0, 1e5),
+            keep=lambda y, n, a, b: y <= n,
+        ),
+        points=[
+            (2, 5, 0.3, 2.0),
+            (0, 30, 1.5, 0.1),
+            (30, 30, 3.0, 2.0),
+            (10**5, 10**6, 20.0, 170.0),
+            (3, 10, 3e5, 7e5),
+        ],
+        free=(2, 3),
+        invalid=[(y, n, 2.0, 3.0) for y, n in ((4, 3), (-1, 3), (1.5, 3), (1, 2.5), (np.inf, 3))],
+        typical=(12, 1.5, 2.5),
+        absolute=64.0,
+    ),
+    Row(
+        module=densities.geometric,
+        exact=lambda y, logits: (y - 1) * _log_p(-logits) + _log_p(logits),
+        frozen=lambda logits: stats.geom(expit(logits)),
+        grid=grid((1, 2, 5, 100, 10**6), _LOGITS),
+        points=[(3, 0.3), (1, 40.0), (10**6, -13.0), (2, 700.0)],
+        free=(1,),
+        invalid=[(0, 0.3), (-1, 0.3), (1.5, 0.3), (np.inf, 0.3), (-np.inf, 0.3)],
+        typical=(-1.4,),
+    ),
+    Row(
         module=densities.categorical,
         exact=_categorical,
         frozen=lambda *logits: stats.rv_discrete(values=(range(len(logits)), softmax(logits))),
@@ -215,4 +256,4 @@ TABLE = [
     ),
 ]
 
-TABLE += REAL
+TABLE += POSITIVE + REAL
