@@ -119,4 +119,4 @@ ROUGH_TABLE = [
         _block,
     ),
 ]
-WITHOUT_NUMBERS = {"flat", "penalties"} | {row.name for row in ROUGH_TABLE}
+WITHOUT_NUMBERS = {"firth", "flat", "penalties"} | {row.name for row in ROUGH_TABLE}
