@@ -8,11 +8,15 @@ criteria judge hypotheses and models. Where something does not exist it is NaN, 
 
 from jaxmle.inference.bias import bias
 from jaxmle.inference.bootstrap import bootstrap
+from jaxmle.inference.check import check
 from jaxmle.inference.compare import Comparison, compare
+from jaxmle.inference.consistency import Consistency, check_consistency
 from jaxmle.inference.criteria import aicc, effective_parameters, tic
 from jaxmle.inference.cross_validate import CrossValidation, cross_validate
 from jaxmle.inference.delta import Derived, delta
+from jaxmle.inference.diagnose import diagnose
 from jaxmle.inference.drawn import Bootstrap
+from jaxmle.inference.findings import Findings
 from jaxmle.inference.hat import leverage
 from jaxmle.inference.hypothesis import Test
 from jaxmle.inference.infer import infer, summary
@@ -32,8 +36,10 @@ from jaxmle.inference.wald import wald_test
 __all__ = [
     "Bootstrap",
     "Comparison",
+    "Consistency",
     "CrossValidation",
     "Derived",
+    "Findings",
     "Inference",
     "Influence",
     "Jackknife",
@@ -46,9 +52,12 @@ __all__ = [
     "aicc",
     "bias",
     "bootstrap",
+    "check",
+    "check_consistency",
     "compare",
     "cross_validate",
     "delta",
+    "diagnose",
     "effective_parameters",
     "infer",
     "influence",
