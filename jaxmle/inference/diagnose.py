@@ -37,7 +37,7 @@ def diagnose(objective: Term | Problem, fit: Fit) -> Findings:
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
     >>> problem = jm.models.logistic(jnp.array([[1.0, -1.0], [1.0, -2.0], [1.0, 1.0], [1.0, 2.0]]), [0, 0, 1, 1])
-    >>> print(jm.diagnose(problem, jm.fit(problem)).problems[1][:60])
+    >>> print(jm.diagnose(problem, jm.fit(problem)).problems[1][:59])
     the responses are separated by beta[1]: along it the linear
 
     Source: Albert and Anderson (1984) on separation; Belsley, Kuh and Welsch (1980), "Regression Diagnostics", section
