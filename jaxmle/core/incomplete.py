@@ -41,6 +41,11 @@ def _integral(exponent, start: Real, end: Real, *parameters: Real) -> Real:
     return jnp.sum(weights * jnp.exp(exponent(s, *(x[..., None] for x in parameters))), axis=-1) * (end - start)
 
 
+def _far(x: Real) -> float:
+    """Beyond this only the first factor, K, matters, and the squares in the second would overflow."""
+    return float(jnp.finfo(x.dtype).max) ** 0.25
+
+
 def _root(c2: Real, c1: Real, c0: float) -> Real:
     """The positive root of c2 s^2 + c1 s = c0, for positive c2 and c0."""
     half = jnp.sqrt(c1 * c1 + 4 * c0 * c2)
@@ -62,21 +67,23 @@ def _log_lower_gamma(a: Real, x: Real) -> Real:
 
 def _log_upper_gamma(a: Real, x: Real) -> Real:
     """log Q(a, x) where x is above a and above 1."""
-    wide = _root(x / 2, x - a, _NOTHING)
-    end = jnp.minimum(wide, jnp.log1p((_NOTHING + a * wide) / x))
-    rest = _integral(lambda s, a, x: a * s - x * jnp.expm1(s), jnp.zeros_like(end), end, a, x)
+    near = jnp.minimum(x, _far(x))
+    wide = _root(near / 2, near - a, _NOTHING)
+    end = jnp.minimum(wide, jnp.log1p((_NOTHING + a * wide) / near))
+    rest = _integral(lambda s, a, x: a * s - x * jnp.expm1(s), jnp.zeros_like(end), end, a, near)
     return _log_gamma_kernel(a, x) + jnp.log(rest)
 
 
 def _log_gammas(a: Real, x: Real) -> tuple[Real, Real]:
     """log P(a, x) and log Q(a, x)."""
     a, x = jnp.broadcast_arrays(a, x)
+    end = x == jnp.inf
     below = (x < a) | (x < 1)
     lower = _log_lower_gamma(jnp.where(below, a, 1.0), jnp.where(below, x, 0.5))
-    upper = _log_upper_gamma(jnp.where(below, 1.0, a), jnp.where(below, 2.0, x))
+    upper = _log_upper_gamma(jnp.where(below, 1.0, a), jnp.where(below | end, 2.0, x))
     minor = jnp.minimum(jnp.where(below, lower, upper), 0.0)
     major = log1mexp(-minor)
-    return jnp.where(below, minor, major), jnp.where(below, major, minor)
+    return jnp.where(end, 0.0, jnp.where(below, minor, major)), jnp.where(end, -jnp.inf, jnp.where(below, major, minor))
 
 
 def log_gammainc(a: Real, x: Real) -> Real:
@@ -126,14 +133,15 @@ def _beta_end(a: Real, n: Real, logit: Real, x: Real, rest: Real) -> Real:
 
 def _log_lower_beta(a: Real, b: Real, logit: Real) -> Real:
     """log I_x(a, b) where x is below a / (a + b)."""
-    x, rest, n = sigmoid(logit), sigmoid(-logit), a + b
+    near = jnp.maximum(logit, -_far(logit))
+    x, rest, n = sigmoid(near), sigmoid(-near), a + b
     term, terms = 1 / a, 1 / a
     for k in range(1, _RAISE):
         term = term * (x * (n + (k - 1)) / (a + k))
         terms = terms + term
     last = term * x * (n + (_RAISE - 1))
     a_raised, n_raised = a + _RAISE, n + _RAISE
-    end = _beta_end(*jax.lax.stop_gradient((a_raised, n_raised, logit, x, rest)))
+    end = _beta_end(*jax.lax.stop_gradient((a_raised, n_raised, near, x, rest)))
     # The integrand bends at 0 and at the logit: each is the end of a panel, where nodes are dense.
     middle = jnp.where((logit > 0) & (logit < end), logit, 0.5 * end)
 

@@ -6,6 +6,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
+from jaxmle.core.incomplete import log_betainc
 from jaxmle.core.special import log_factorial_excess, poisson_deviance, sigmoid, softplus
 from jaxmle.densities._inputs import floats, inside, is_count, spread, symmetric
 
@@ -58,6 +59,36 @@ def logpmf(y: ArrayLike, n: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]
     log_choose = log_factorial_excess(n_ok) - log_factorial_excess(y_ok) - log_factorial_excess(rest)
     value = log_choose - _deviance(y_ok, n_ok, logits) - _deviance(rest, n_ok, -logits)
     return inside(ok, y, value)
+
+
+def _logs(y: Float[Array, "..."], n: Float[Array, "..."], logits: Float[Array, "..."]):
+    """Log of P(Y <= y) and of P(Y > y), where that is between 0 and 1."""
+    ok = (y >= 0) & (y < n)
+    k = jnp.floor(jnp.where(ok, y, 0.0))
+    n = jnp.where(ok, n, 1.0)
+    return ok, *log_betainc(n - k, k + 1, -logits)
+
+
+def logcdf(y: ArrayLike, n: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]:
+    """Log of P(Y <= y), `log I_(1 - p)(n - k, k + 1)` with k the whole part of y; 0 for y >= n.
+
+    >>> round(float(logcdf(2, 5, 0.0)), 4)
+    -0.6931
+    """
+    y, n, logits = floats(y, n, logits)
+    ok, value, _ = _logs(y, n, logits)
+    return jnp.where(y >= n, 0.0, inside(ok, y, value))
+
+
+def logsf(y: ArrayLike, n: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]:
+    """Log of P(Y > y), the complement of `logcdf`; 0 for y < 0.
+
+    >>> round(float(logsf(2, 5, 0.0)), 4)
+    -0.6931
+    """
+    y, n, logits = floats(y, n, logits)
+    ok, _, value = _logs(y, n, logits)
+    return jnp.where(y < 0, 0.0, inside(ok, y, value))
 
 
 def probability(n: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]:

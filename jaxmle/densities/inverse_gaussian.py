@@ -32,7 +32,10 @@ def _logs(y: Float[Array, "..."], log_mean: Float[Array, "..."], scale: Float[Ar
     side = jnp.where(below, -u, u)
     nearer, other = log_mills(side), log_mills(v)
     lower = nearer + jnp.log1p(jnp.exp(other - nearer))
-    upper = nearer + log1mexp(jnp.maximum(nearer - other, 0.0))
+    # The difference of nearly equal logs is the step times the slope in its middle.
+    slope = jax.jvp(log_mills, (side + root,), (jnp.ones_like(side),))[1]
+    gap = jnp.where(root < 1e-5 * (1 + side), -2 * root * slope, nearer - other)
+    upper = nearer + log1mexp(jnp.where(below, 1.0, gap))
     minor = jnp.minimum(jnp.where(below, lower, upper) - 0.5 * u * u, -jnp.finfo(y.dtype).tiny)
     major = log1mexp(-minor)
     return jnp.where(below, minor, major), jnp.where(below, major, minor)
@@ -83,7 +86,7 @@ def logcdf(y: ArrayLike, log_mean: ArrayLike, scale: ArrayLike) -> Float[Array, 
 
 
 def logsf(y: ArrayLike, log_mean: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
-    """Log of P(Y > y); 0 for y <= 0. Of the far tail it keeps all but the digits of y/m.
+    """Log of P(Y > y); 0 for y <= 0.
 
     >>> round(float(logsf(1.0, 0.5, 2.0)), 4)
     -0.544

@@ -6,6 +6,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
+from jaxmle.core.incomplete import log_betainc
 from jaxmle.core.special import binet, compound_slope, expm1mx, log_factorial_excess, sigmoid
 from jaxmle.densities._inputs import floats, inside, is_count, spread
 
@@ -95,6 +96,35 @@ def logpmf(y: ArrayLike, log_mean: ArrayLike, concentration: ArrayLike) -> Float
     count = jnp.where(ok, y, 0.0)
     stirling = binet(r + count) - binet(r) - 0.5 * jnp.log1p(count / r) - log_factorial_excess(count)
     return inside(ok, y, stirling - _deviance(count, log_mean, r))
+
+
+def _logs(y: Float[Array, "..."], log_mean: Float[Array, "..."], r: Float[Array, "..."]):
+    """Log of P(Y <= y) and of P(Y > y), where that is between 0 and 1."""
+    ok = (y >= 0) & (y < jnp.inf)
+    k = jnp.floor(jnp.where(ok, y, 0.0))
+    return ok, *log_betainc(r, k + 1, jnp.log(r) - log_mean)
+
+
+def logcdf(y: ArrayLike, log_mean: ArrayLike, concentration: ArrayLike) -> Float[Array, "..."]:
+    """Log of P(Y <= y), `log I_p(r, k + 1)` with `p = r/(r + m)` and k the whole part of y.
+
+    >>> round(float(logcdf(2, 1.0, 3.0)), 4)
+    -0.6049
+    """
+    y, log_mean, r = floats(y, log_mean, concentration)
+    ok, value, _ = _logs(y, log_mean, r)
+    return jnp.where(y == jnp.inf, 0.0, inside(ok, y, value))
+
+
+def logsf(y: ArrayLike, log_mean: ArrayLike, concentration: ArrayLike) -> Float[Array, "..."]:
+    """Log of P(Y > y), the complement of `logcdf`; 0 for y < 0.
+
+    >>> round(float(logsf(2, 1.0, 3.0)), 4)
+    -0.7899
+    """
+    y, log_mean, r = floats(y, log_mean, concentration)
+    ok, _, value = _logs(y, log_mean, r)
+    return jnp.where(y < 0, 0.0, inside(ok, y, value))
 
 
 def mean(log_mean: ArrayLike, concentration: ArrayLike) -> Float[Array, "..."]:
