@@ -48,7 +48,7 @@ def quantile(
     error = target - prediction
     scaled = error / jnp.where(h > 0, h, 1.0)
     smooth = 0.5 * error * jax.scipy.special.erf(scaled / sqrt(2)) + h * _PEAK * jnp.exp(-0.5 * scaled**2)
-    loss = jnp.where(h > 0, smooth, 0.5 * jnp.abs(error)) + (tau - 0.5) * error
+    loss = jnp.where(h > 0, smooth + (tau - 0.5) * error, jnp.maximum(tau * error, (tau - 1) * error))
     return valid((tau > 0) & (tau < 1) & (h >= 0), loss)
 
 
