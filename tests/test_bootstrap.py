@@ -114,6 +114,20 @@ def test_a_draw_is_the_fit_with_its_weights(linear):
         np.testing.assert_allclose(drawn.params["beta"][i], alone.params["beta"], rtol=1e-8)
 
 
+def test_several_likelihoods_and_firth_are_resampled_together():
+    """Each likelihood keeps its number of cases, and the penalty is that of the drawn ones."""
+    x, y = np.ones((6, 1)), np.array([0.0, 1.0, 1.0, 0.0, 1.0, 1.0])
+    objective = jm.models.logistic(x[:4], y[:4]).objective + jm.models.logistic(x[4:], y[4:]).objective
+    penalised = objective + jm.priors.firth(objective)
+    fit = jm.fit(penalised, {"beta": np.zeros(1)})
+    drawn = jm.bootstrap(penalised, fit, KEY, 20)
+    scheme = Scheme.of("nonparametric", objective, fit.space.unlabelled(), fit.z)
+    weights = _weights(scheme, 20)
+    np.testing.assert_array_equal(weights[:, :4].sum(axis=1), 4)
+    heads = weights @ y
+    np.testing.assert_allclose(drawn.params["beta"][:, 0], np.log((heads + 0.5) / (6.5 - heads)), rtol=1e-8, atol=1e-9)
+
+
 def test_one_step_is_the_wild_bootstrap_of_residuals(linear):
     """Wu (1986): least squares of fitted values plus residuals times multipliers."""
     problem, fit = linear
