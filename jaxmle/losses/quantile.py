@@ -27,6 +27,7 @@ def quantile(
     loss is its mean over `r + h z`, z standard normal: smooth, at most 0.4 h larger, and its curvature is the kernel
     estimate of the density at the quantile, which the standard errors of a quantile need. Where the distribution is
     smooth, h of the order of `n^(-2/5)` spreads of the errors changes the estimate by less than its standard error.
+    A far smaller h gives the sample's own quantile, but standard errors from the few rows within h of it: no use.
 
     Args:
         prediction: the quantile, any shape.
