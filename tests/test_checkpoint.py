@@ -1,16 +1,15 @@
 """Files that are whole or not there, and runs that go on from them as if nothing had happened."""
 
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
-import textwrap
 import time
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import killed_run
 import numpy as np
 import optax
 import pytest
@@ -250,53 +249,28 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
 
 # Killed
 
-SCRIPT = """
-import pathlib, sys
-import jax, jax.numpy as jnp, numpy as np, optax
-jax.config.update("jax_enable_x64", True)
-import jaxmle as jm
-
-path, out = map(pathlib.Path, sys.argv[1:])
-rng = np.random.default_rng(0)
-x = rng.normal(size=(400, 3))
-data = {"x": x, "y": (rng.uniform(size=400) < 0.5).astype(float)}
-
-def log_likelihood(params, rows, state, key):
-    kept = 1.0 if key is None else jax.random.bernoulli(key, 0.8, (3,)) / 0.8
-    return jm.densities.bernoulli.logpmf(rows["y"], (rows["x"] * kept) @ params["beta"]), state + 1
-
-term = jm.likelihood(log_likelihood, data)
-fit = jm.train(
-    term + jm.priors.normal("beta"), {"beta": np.zeros(3)}, optax.adam(0.01), key=jax.random.key(1),
-    batch_size=7, epochs=EPOCHS, held_out=term, average=3, state=jnp.asarray(0),
-    checkpoint=path, checkpoint_every=8, resume=path.exists(),
-)
-np.savez(out, *jax.tree.leaves(fit))
-"""
+# A server that has imported everything forks the processes.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["jaxmle"])
 
 
 def start(folder, name):
-    script = textwrap.dedent(SCRIPT).replace("EPOCHS", "100")
-    command = [sys.executable, "-c", script, folder / f"{name}.run", folder / f"{name}.npz"]
-    # What is compiled is kept, or this test would compile twelve times.
-    cache = {
-        "JAX_COMPILATION_CACHE_DIR": str(folder / "cache"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
-    }
-    return subprocess.Popen(command, env={**os.environ, **cache}, stderr=subprocess.PIPE, text=True)
+    arguments = folder / f"{name}.run", folder / f"{name}.npz", folder / "cache"
+    process = PROCESSES.Process(target=killed_run.run, args=arguments)
+    process.start()
+    return process
 
 
 def outcome(process, folder, name):
-    errors = process.communicate(timeout=300)[1]
-    assert process.returncode == 0, errors
+    process.join(timeout=300)
+    assert process.exitcode == 0
     with np.load(folder / f"{name}.npz") as archive:
         return [(archive[key].tobytes(), archive[key].shape) for key in archive.files]
 
 
 def changed(path, process, before):
     """Wait until the file is another one than ``before``."""
-    while process.poll() is None:
+    while process.is_alive():
         if path.exists() and path.stat().st_ino != before:
             return
         time.sleep(0.001)
@@ -310,7 +284,7 @@ def test_killed_at_ten_random_moments_it_ends_bit_for_bit_where_the_other_does(t
         process = start(tmp_path, "killed")
         changed(path, process, before)
         time.sleep(moments.uniform(0.0, 0.15))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
     assert outcome(start(tmp_path, "killed"), tmp_path, "killed") == straight
