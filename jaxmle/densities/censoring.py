@@ -1,0 +1,69 @@
+"""A density of which only an interval is known."""
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxmle.densities import _derived
+from jaxmle.densities._derived import Derived, log_density_of, log_interval
+from jaxmle.densities._inputs import floats, inside
+
+
+@dataclasses.dataclass(frozen=True)
+class Censored(Derived):
+    """The density of an observation known to an interval. Made by :func:`censored`."""
+
+    base: Any
+    SUPPORT = "the lower end of an interval, at most its upper end; what the density can produce where they are equal"
+
+    @property
+    def bases(self):
+        return (self.base,)
+
+    @property
+    def parameters(self):
+        return (*_derived.parameters_of(self.base), "upper")
+
+    def support(self, y, *parameters):
+        """Is y below upper, or equal to it and something that the base can produce?"""
+        y, *base, upper = floats(y, *parameters)
+        return (y < upper) | ((y == upper) & self.base.support(y, *base))
+
+    def log_density(self, y, *parameters):
+        """The log-density of the base where y is upper, the log-probability of the interval where it is below."""
+        y, *base, upper = floats(y, *parameters)
+        exact, interval = y == upper, y < upper
+        density = log_density_of(self.base)(jnp.where(exact, y, 0.0), *base)
+        ends = jnp.where(interval, y, -jnp.inf), jnp.where(interval, upper, jnp.inf)
+        value = jnp.where(exact, density, log_interval(self.base, *ends, *base))
+        return jnp.where(jnp.isnan(upper), jnp.nan, inside(exact | interval, y, value))
+
+
+def censored(base) -> Censored:
+    """The density of observations some of which are known to an interval only.
+
+    Formula: `log f(y)` where `upper = y`, and else `log P(y <= Y <= upper)`. So y and upper are the ends of what
+    is known: a right-censored time is `upper = inf`, a left-censored one `y = -inf`, and a count or a time in an
+    interval has both ends.
+
+    Args:
+        base: a density with `logcdf` and `logsf`.
+
+    Returns:
+        A density: `logpdf(y, *parameters_of_base, upper)`, `logpmf` where the base is discrete. In a regression
+        the predictor passes `upper` on from the row: `lambda params, row: (..., row["upper"])`.
+
+    Raises:
+        TypeError: the base is no density, or has no distribution function.
+
+    Example:
+        >>> import jaxmle.densities as densities
+        >>> waiting = censored(densities.exponential)
+        >>> float(waiting.logpdf(3.0, 2.0, float("inf")))
+        -1.5
+
+    Source: Kalbfleisch and Prentice (2002), The statistical analysis of failure time data, section 3.2.
+    """
+    _derived.check(base, "logcdf", "logsf")
+    return Censored(base)
