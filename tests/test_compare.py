@@ -51,7 +51,7 @@ def test_a_penalised_model_has_no_criterion_and_no_weight():
     found = jm.compare(*inferences.values(), jm.infer(whole, jm.fit(whole)), names=["a", "b", "c", "ridge"])
     np.testing.assert_array_equal(np.isnan(found.weights), [False, False, False, True])
     np.testing.assert_allclose(found.weights[:3], jm.compare(inferences).weights, rtol=1e-12)
-    assert "[1] ridge: no AIC: there is a prior, a factor, sampling weights" in str(found)
+    assert "[1] ridge: no AIC: there is a prior, a loss, a factor, sampling weights" in str(found)
 
 
 def test_few_observations_have_no_corrected_criterion():
