@@ -75,5 +75,7 @@ def test_small_refusals():
         jm.regression(jm.densities.normal, lambda p, x: (p["m"], 1.0), jnp.ones(2), jm.shared(jnp.ones(2)))
     with pytest.raises(ValueError, match="at row 1"):
         jm.models.softmax(jnp.ones((2, 1)), jnp.array([0, -1]))
-    with pytest.raises(ValueError, match="kind 'sampling'"):
+    with pytest.raises(ValueError, match="with sampling weights covariance='observed' is wrong"):
         jm.infer(jm.models.poisson([1]), None, weights="sampling")
+    with pytest.raises(ValueError, match="kind 'inverse'"):
+        jm.infer(jm.models.poisson([1]), None, weights="inverse")
