@@ -17,9 +17,9 @@ is elementwise: nothing is summed. Beside the log-density a module has
 **Parameters.** Names and meanings are those of scipy, unless the unconstrained parameter is the stable one:
 `logits`, `log_rate`, `log_mean`. They have no defaults: a forgotten scale is an error and not a one.
 
-**Shapes.** Arrays of one shape, or scalars; ranks are never promoted otherwise. `categorical` alone has a
-last axis, its classes. What a function takes is written once, in the docstring of the log-density, and holds
-for the whole module.
+**Shapes.** Arrays of one shape, or scalars; ranks are never promoted otherwise. `categorical` and `ordinal`
+have a parameter with a last axis, and multivariate densities an observation with one or two. What a function
+takes is written once, in the docstring of the log-density, and holds for the whole module.
 
 **Dtypes.** Observations may be integers, booleans or floats. All is computed in the floating dtype of the
 parameters.
@@ -53,6 +53,8 @@ from jaxmle.densities import (
     categorical,
     cauchy,
     chi2,
+    dirichlet,
+    dirichlet_multinomial,
     exponential,
     f,
     gamma,
@@ -67,11 +69,17 @@ from jaxmle.densities import (
     inverse_gaussian,
     kumaraswamy,
     laplace,
+    lkj_cholesky,
     logistic,
     loglogistic,
     lognormal,
+    multinomial,
+    multivariate_normal,
+    multivariate_normal_precision,
+    multivariate_student_t,
     negative_binomial,
     normal,
+    ordinal,
     pareto,
     poisson,
     skew_normal,
@@ -96,6 +104,8 @@ __all__ = [
     "cauchy",
     "censored",
     "chi2",
+    "dirichlet",
+    "dirichlet_multinomial",
     "exponential",
     "f",
     "gamma",
@@ -111,12 +121,18 @@ __all__ = [
     "inverse_gaussian",
     "kumaraswamy",
     "laplace",
+    "lkj_cholesky",
     "logistic",
     "loglogistic",
     "lognormal",
     "mixture",
+    "multinomial",
+    "multivariate_normal",
+    "multivariate_normal_precision",
+    "multivariate_student_t",
     "negative_binomial",
     "normal",
+    "ordinal",
     "pareto",
     "poisson",
     "skew_normal",

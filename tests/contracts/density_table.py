@@ -48,6 +48,18 @@ def _beta_binomial(y, n, a, b):
     return -mp.log(n + 1) - betaln(y + 1, n - y + 1) + betaln(y + a, n - y + b) - betaln(a, b)
 
 
+def _ordinal(y, location, *cutpoints):
+    ends = [-mp.inf, *cutpoints, mp.inf]
+    with mp.workdps(700):
+        upper, lower = (1 / (1 + mp.exp(location - end)) for end in (ends[int(y) + 1], ends[int(y)]))
+        return mp.log(upper - lower)
+
+
+def _ordinal_scipy(location, *cutpoints):
+    masses = np.diff([0.0, *expit(np.array(cutpoints) - location), 1.0])
+    return stats.rv_discrete(values=(range(len(masses)), masses))
+
+
 def _poisson(y, log_rate):
     return y * log_rate - mp.exp(log_rate) - mp.loggamma(y + 1)
 
@@ -214,6 +226,19 @@ TABLE = [
         invalid=[(y, 0.0, 0.3, 1.0) for y in (3, -1, 0.5, np.inf, -np.inf)],
         typical=(0.4, -0.3, 1.0),
         pack=lambda *logits: (jnp.stack(logits),),
+    ),
+    Row(
+        module=densities.ordinal,
+        exact=_ordinal,
+        frozen=_ordinal_scipy,
+        grid=grid((0, 1, 2), (-700.0, -3.0, 0.0, 0.5, 700.0), (-30.0, 0.0), (1e-8, 1.0, 5.0)),
+        points=[(0, 0.3, -1.0, 1.0), (1, 10.0, 0.0, 3.0), (2, 0.0, 1.0, 12.0), (1, -2.0, 0.5, 0.6)],
+        free=(1, 2, 3),
+        invalid=[(y, 0.3, -1.0, 1.0) for y in (3, -1, 0.5, np.inf, -np.inf)],
+        typical=(0.4, -0.3, 1.0),
+        positive=(),
+        pack=lambda location, *cutpoints: (location, jnp.stack(cutpoints)),
+        absolute=4.0,
     ),
     Row(
         module=densities.poisson,
