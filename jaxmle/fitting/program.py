@@ -359,7 +359,7 @@ def _ran_away(space, start, found):
     """Whether a climb that found no maximum moved a constrained number by more orders of magnitude than there are."""
     lost = (found.status == codes.NON_FINITE) | (found.status == codes.STALLED) | (found.status == codes.OUT_OF_STEPS)
     constrained = jnp.asarray([low or high for low, high in zip(*space.has_limits(), strict=True)])
-    far = -1.4 * jnp.log(jnp.finfo(start.dtype).eps)
+    far = -0.8 * jnp.log(jnp.finfo(start.dtype).eps)
     return lost & jnp.any(constrained & (jnp.abs(found.z - start) > far))
 
 
