@@ -42,6 +42,21 @@ def test_truncated_equals_scipy():
     np.testing.assert_allclose(got, exact, rtol=1e-10)
 
 
+def test_moments_of_the_truncated_normal_and_their_slopes():
+    """Against scipy, bounds absent, on both sides, on one and close; slopes against central differences, to 1e-7."""
+    rows = np.array([[0.2, 1.3, -INF, INF], [0.2, 1.3, 0.0, 2.0], [0.2, 1.3, 4.0, INF], [0.2, 1.3, 1.0, 1.01]])
+    for name, moment in (("mean", 0), ("variance", 1)):
+        function = getattr(d.truncated_normal, name)
+        value, slopes = jax.jit(jax.vmap(jax.value_and_grad(lambda p, f=function: f(*p))))(rows)
+        exact = [stats.truncnorm((low - m) / s, (up - m) / s, m, s).stats("mv")[moment] for m, s, low, up in rows]
+        exact[3] = (1.0049960305813224, 8.333307443036590e-06)[moment]  # by mpmath: scipy has lost digits
+        np.testing.assert_allclose(value, exact, rtol=1e-9)
+        for i in (0, 1):
+            step = 1e-5 * np.eye(4)[i]
+            ends = [jax.vmap(lambda p, f=function: f(*p))(rows + h) for h in (step, -step)]
+            np.testing.assert_allclose(slopes[:, i], (ends[0] - ends[1]) / 2e-5, rtol=1e-7, atol=1e-9)
+
+
 def test_truncated_counts():
     """Both bounds belong to what is left."""
     density, y = d.truncated(d.poisson), np.arange(-1.0, 8.0)

@@ -27,6 +27,14 @@ def _von_mises(y, kappa, loc):
     return kappa * mp.cos(y - loc) - mp.log(2 * mp.pi * mp.besseli(0, kappa))
 
 
+def _truncated_normal(y, loc, scale, lower, upper):
+    z, u, v = ((x - loc) / scale for x in (y, lower, upper))
+    if u + v < 0:
+        u, v = -v, -u
+    mass = (mp.erfc(u / mp.sqrt(2)) - mp.erfc(v / mp.sqrt(2))) / 2
+    return -z * z / 2 - mp.log(scale) - mp.log(2 * mp.pi) / 2 - mp.log(mass)
+
+
 def _genextreme(y, c, loc, scale):
     z = (y - loc) / scale
     level = -mp.log1p(-c * z) / c if c else z
@@ -193,5 +201,32 @@ REAL = [
         free=(0, 1, 2),
         invalid=[(0.0, 2.0, 3.0), (1.0, 2.0, 3.0), (-0.5, 2.0, 3.0), (1.5, 2.0, 3.0), (np.inf, 2.0, 3.0)],
         typical=(2.5, 3.5),
+    ),
+    Row(
+        module=densities.truncated_normal,
+        exact=_truncated_normal,
+        frozen=lambda loc, scale, lower, upper: stats.truncnorm(
+            (lower - loc) / scale, (upper - loc) / scale, loc, scale
+        ),
+        grid=grid(
+            (-40.0, 0.3, 50.0),
+            (-3.0, 0.1),
+            (0.5, 100.0),
+            (-np.inf, -41.0, -1.0, 0.299999),
+            (0.3, 0.300001, 60.0, np.inf),
+            keep=lambda y, m, s, low, high: low <= y <= high,
+        ),
+        points=[
+            (1.0, 0.3, 2.0, 0.5, 3.0),
+            (1.0, 0.3, 2.0, -0.5, 40.0),
+            (30.5, 0.3, 2.0, 30.0, 40.0),
+            (-30.5, 0.3, 2.0, -45.0, -30.0),
+            (1.0003, 0.3, 2.0, 1.0, 1.001),
+            (4.3, 0.3, 2.0, 4.0, 5.5),
+        ],
+        free=(0, 1, 2),
+        invalid=[(y, 0.0, 1.0, -1.0, 2.0) for y in (-1.1, 2.1, np.inf, -np.inf)] + [(-np.inf, 0.0, 1.0, -np.inf, 0.0)],
+        typical=(0.5, 2.0, -1.0, 4.5),
+        positive=("scale",),
     ),
 ]
