@@ -12,6 +12,7 @@ COMPLETED = 2
 FLAT = 3
 GIVEN = 4
 STOPPED_EARLY = 5
+AT_CORNER = 6
 
 FIRST_FAILURE = 10
 OUT_OF_STEPS = 10
@@ -28,6 +29,7 @@ NO_WEIGHT = 20
 STOPPED_SHORT = 21
 UNSETTLED = 22
 CORNERED = 23
+NO_JOINT_MODE = 24
 
 SENTENCES = {
     RUNNING: "still running",
@@ -40,6 +42,11 @@ SENTENCES = {
     ),
     GIVEN: "evaluated at the values given; nothing was maximised",
     STOPPED_EARLY: "stopped early, because the log-likelihood of the held-out data rose no more",
+    AT_CORNER: (
+        "at the maximum, which is a corner: the log-likelihood is not smooth there (a location at an observation, an "
+        "end of the support at an extreme of the sample), so that its curvature gives no standard error; "
+        "jm.bootstrap gives one for a location"
+    ),
     OUT_OF_STEPS: (
         "ran out of steps before it converged; raise max_steps, start nearer, or rescale the parameters: the "
         "values are the best point met, not an estimate"
@@ -83,6 +90,14 @@ SENTENCES = {
         "stopped among the corners of a loss, where its gradient jumps, with no curvature between them to tell what is "
         "left to gain: the values are the best point met, not an estimate; take a smooth loss (quantile with a "
         "bandwidth, tau=0.5 for the absolute error; huber; binary_cross_entropy for hinge)"
+    ),
+    NO_JOINT_MODE: (
+        "diverging: there is no joint mode, for the log-posterior rises without limit as the scale of a hierarchical "
+        "prior (or of a horseshoe) goes to zero and the parameters under it to their centre; the values are where the "
+        "climb was, at best a local maximum, and no estimate. Fix the scale (jm.fixed), keep it off zero with "
+        "jm.priors.inverse_gamma, write the model non-centred (parameter = scale * standard normal), or maximise the "
+        "marginal likelihood; a horseshoe has no mode whatever its scale: take jm.priors.laplace or student_t, or "
+        "sample it"
     ),
     NO_WEIGHT: "all weights are zero, so there is nothing to fit; give at least one row a positive weight",
 }

@@ -1,6 +1,6 @@
 """Ready-made problems: an objective with a start, from data.
 
-One sample of a distribution: :func:`normal`, :func:`bernoulli`, :func:`binomial`, :func:`poisson`,
+One sample of any univariate density: :func:`distribution`. Some of them in everyday names: :func:`normal`, :func:`bernoulli`, :func:`binomial`, :func:`poisson`,
 :func:`exponential`. A response and a design: :data:`linear`, :data:`logistic`, :data:`softmax`,
 :data:`poisson_regression`, each also ``from_formula("y ~ a + C(b)", frame)``. Any mean function:
 :func:`nonlinear_least_squares`.
@@ -8,6 +8,7 @@ One sample of a distribution: :func:`normal`, :func:`bernoulli`, :func:`binomial
 Arrays are taken as they are: no intercept is added to a design. A formula adds its own.
 """
 
+from jaxmle.models.distribution import distribution
 from jaxmle.models.least_squares import LeastSquares, least_squares
 from jaxmle.models.linear import linear
 from jaxmle.models.logistic import logistic
@@ -20,6 +21,7 @@ __all__ = [
     "LeastSquares",
     "bernoulli",
     "binomial",
+    "distribution",
     "exponential",
     "least_squares",
     "linear",
