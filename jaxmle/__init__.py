@@ -5,8 +5,8 @@ TPU. A *term* is a log-density of params (:func:`likelihood`, :func:`regression`
 terms add to an objective; :func:`fit` maximises it; :func:`infer` and :func:`summary` say how sure it is.
 """
 
-from jaxmle import densities, losses, models, priors, solvers
-from jaxmle.fitting import Fit, fit, fit_batch, fit_best, load, polish, refit, save, train
+from jaxmle import densities, losses, models, plots, priors, solvers
+from jaxmle.fitting import Fit, fit, fit_batch, fit_best, load, polish, refit, save, trace, train
 from jaxmle.inference import (
     Inference,
     aicc,
@@ -22,6 +22,7 @@ from jaxmle.inference import (
     infer,
     influence,
     jackknife,
+    kaplan_meier,
     leverage,
     likelihood_ratio_test,
     loo,
@@ -29,6 +30,7 @@ from jaxmle.inference import (
     predict,
     profile,
     profile_curve,
+    residuals,
     score_test,
     scores,
     summary,
@@ -81,6 +83,7 @@ __all__ = [
     "influence",
     "interval",
     "jackknife",
+    "kaplan_meier",
     "lane_axes",
     "leverage",
     "likelihood",
@@ -93,6 +96,7 @@ __all__ = [
     "models",
     "ordered",
     "penalties",
+    "plots",
     "polish",
     "positive",
     "predict",
@@ -102,6 +106,7 @@ __all__ = [
     "random_starts",
     "refit",
     "regression",
+    "residuals",
     "risk",
     "save",
     "score_test",
@@ -113,6 +118,7 @@ __all__ = [
     "summary",
     "tic",
     "tied",
+    "trace",
     "train",
     "unit_vector",
     "wald_test",

@@ -28,6 +28,7 @@ FLOORS = {
     "fitting": 3,
     "inference": 4,
     "models": 5,
+    "plots": 6,
     "demo": 0,
     "cli": 7,
 }

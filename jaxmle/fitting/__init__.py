@@ -11,6 +11,7 @@ from jaxmle.fitting.polish import polish
 from jaxmle.fitting.refit import refit
 from jaxmle.fitting.result import Fit
 from jaxmle.fitting.save import load, save
+from jaxmle.fitting.trace import trace
 from jaxmle.fitting.train import train
 
-__all__ = ["Fit", "fit", "fit_batch", "fit_best", "load", "polish", "refit", "save", "train"]
+__all__ = ["Fit", "fit", "fit_batch", "fit_best", "load", "polish", "refit", "save", "trace", "train"]

@@ -23,12 +23,14 @@ from jaxmle.inference.infer import infer, summary
 from jaxmle.inference.inference import Inference
 from jaxmle.inference.influence import Influence, influence
 from jaxmle.inference.jackknife import Jackknife, jackknife
+from jaxmle.inference.kaplan_meier import Survival, kaplan_meier
 from jaxmle.inference.likelihood_ratio import likelihood_ratio_test
 from jaxmle.inference.loo import LeaveOneOut, loo
 from jaxmle.inference.margins import Margins, margins
 from jaxmle.inference.predict import Prediction, predict
 from jaxmle.inference.profile import Profile, profile
 from jaxmle.inference.profile_curve import ProfileCurve, profile_curve
+from jaxmle.inference.residuals import residuals
 from jaxmle.inference.score import score_test
 from jaxmle.inference.scores import scores
 from jaxmle.inference.wald import wald_test
@@ -48,6 +50,7 @@ __all__ = [
     "Prediction",
     "Profile",
     "ProfileCurve",
+    "Survival",
     "Test",
     "aicc",
     "bias",
@@ -62,6 +65,7 @@ __all__ = [
     "infer",
     "influence",
     "jackknife",
+    "kaplan_meier",
     "leverage",
     "likelihood_ratio_test",
     "loo",
@@ -69,6 +73,7 @@ __all__ = [
     "predict",
     "profile",
     "profile_curve",
+    "residuals",
     "score_test",
     "scores",
     "summary",
