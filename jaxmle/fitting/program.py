@@ -12,6 +12,7 @@ import numpy as np
 from jaxmle.core import linalg
 from jaxmle.core import status as codes
 from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
+from jaxmle.fitting.collapse import has_spikes, is_unbounded
 from jaxmle.fitting.head_start import head_start, stride_of
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.certify import Certificate, certificate_of, certified, certify
@@ -93,7 +94,7 @@ def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, j
             solver = dataclasses.replace(solver, reuse=True)
     tolerance = tolerance_in(start.dtype, tolerance)
     solved = solve(jacobian, objective, space, begin, solver, tolerance, max_steps)
-    status = verdict(objective, space, start, solved, limit)
+    status = verdict(objective, space, start, solved, limit, jacobian)
     return dataclasses.replace(
         solved, point=space.point(solved.z), value=solved.log_likelihood + solved.log_prior, status=status
     )
@@ -333,13 +334,17 @@ def _no_tangent(leaf):
     return jnp.zeros_like(leaf) if inexact else np.zeros(leaf.shape, jax.dtypes.float0)
 
 
-def verdict(objective: Term, space: Space, start, found: Found, limit):
-    """The status of the climb, unless the numbers it began with were already wrong, it ran to a bound, or the model
-    has a ``limit`` that objects."""
+def verdict(objective: Term, space: Space, start, found: Found, limit, jacobian):
+    """The status of the climb, unless the numbers it began with were already wrong, it ran to a bound, a prior leaves
+    no joint mode, or the model has a ``limit`` that objects."""
     boundary = (found.status == codes.DIVERGING) & _towards_limits(space, found)
     boundary = boundary | (codes.is_ok(found.status) & space.at_limit(found.z))
     status = jnp.where(boundary, codes.BOUNDARY, found.status)
     status = jnp.where(_ran_away(space, start, found), codes.UNBOUNDED, status)
+    if has_spikes(as_objective(objective)):
+        constants = jax.lax.stop_gradient((objective, space, start))
+        spiked = _has_no_mode(jacobian, *constants)
+        status = jnp.where(spiked, codes.NO_JOINT_MODE, status)
     status = jnp.where(jnp.all(jnp.isfinite(start)), status, codes.START_OUTSIDE)
     if has_corners(as_objective(objective)):
         status = jnp.where(jnp.isin(status, jnp.asarray(_UNKNOWING)), codes.CORNERED, status)
@@ -353,6 +358,15 @@ def verdict(objective: Term, space: Space, start, found: Found, limit):
     objection = limit(as_objective(objective), space.params(found.z))
     objects = (status < codes.NON_FINITE_AT_START) & (objection != codes.CONVERGED)
     return jnp.where(objects, objection, status)
+
+
+def _has_no_mode(jacobian, objective, space, start):
+    """Whether a prior of the ``objective`` has a spike that nothing else holds down."""
+
+    def value(objective, z):
+        return evaluate_in_z(objective, space, z, 0, jacobian).value
+
+    return is_unbounded(value, as_objective(objective), space, start)
 
 
 def _ran_away(space, start, found):

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxmle.priors.group_laplace import of_strength as groups_of_strength
 from jaxmle.priors.laplace import of_strength as laplace_of_strength
 from jaxmle.priors.normal import normal
+from jaxmle.priors.smoothing import smoothing as random_walk
 from jaxmle.priors.strength import positive
 from jaxmle.terms.prior import LogPrior
 from jaxmle.terms.rough import RoughPrior
@@ -89,3 +90,23 @@ def group_lasso(where: str | Callable, strength: Any, groups: Any = None, *, by_
     """
     strength = positive(strength, "the strength of jm.penalties.group_lasso")
     return groups_of_strength(where, strength, groups, by_size)
+
+
+def smoothing(where: str | Callable, strength: Any, order: int = 1) -> LogPrior:
+    """A penalty on roughness: ``-strength * sum(differences ** 2)``, up to the constant of the random walk prior.
+
+    ``smoothing(where, 1 / (2 s ** 2), order)`` *is* ``jm.priors.smoothing(where, s, order)``, constant included. For
+    ``||y - f||^2 + lambda sum(differences ** 2)`` and noise of scale sigma, ``strength = lambda / (2 sigma ** 2)``.
+
+    Arguments: ``where`` and ``order``, 1 or 2, as for ``jm.priors.smoothing``; ``strength``, positive, in one over the
+    units of the vector squared. Errors: ``ValueError`` for one that is not positive and finite, or another order.
+
+    >>> import jax.numpy as jnp
+    >>> params = {"f": jnp.array([1.0, 1.0, 3.0])}
+    >>> bool(jnp.allclose(smoothing("f", 0.125)(params), random_walk("f", scale=2.0)(params)))
+    True
+
+    Source: Whittaker (1923), "On a new method of graduation"; Hodrick and Prescott (1997), equation 2.
+    """
+    strength = positive(strength, "the strength of jm.penalties.smoothing")
+    return random_walk(where, 1.0 / jnp.sqrt(2.0 * jnp.asarray(strength)), order)

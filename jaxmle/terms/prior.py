@@ -12,9 +12,14 @@ from jaxmle.terms.without_data import WithoutData
 
 
 class LogPrior(WithoutData):
-    """A log-prior from a function of params. Made by :func:`log_prior`."""
+    """A log-prior from a function of params. Made by :func:`log_prior`.
+
+    ``spike``, where there is one, gives the :class:`jaxmle.terms.spike.Spike` at params: where its density may be
+    infinite, so that a fit can tell whether the log-posterior has a bound.
+    """
 
     function: Callable
+    spike: Callable | None = None
     is_likelihood: ClassVar[bool] = False
 
     def log_density(self, params):
