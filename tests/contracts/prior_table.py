@@ -9,18 +9,30 @@ from scipy import special, stats
 import jaxmle as jm
 
 
+def _anything(x):
+    return np.asarray(x)
+
+
+def _positive(x):
+    return 0.5 + np.abs(x)
+
+
 class Row(NamedTuple):
-    """A prior over an unconstrained vector, and its independent reference.
+    """A prior over a vector, and its independent reference.
 
     make: the term, from where it is over and one number that sets its strength.
     number: an ordinary value of that number.
-    log_density: the log-density of a vector at that number, by scipy; None for the flat prior, which has none.
+    log_density: the log-density of a vector at that number, by scipy.
+    into: takes any numbers to where the prior has its support.
+    mark: the constraint of such a leaf.
     """
 
     name: str
     make: Callable
     number: float
     log_density: Callable
+    into: Callable = _anything
+    mark: Callable = jm.free
 
 
 def _normal(x, scale):
@@ -32,9 +44,91 @@ def _ridge(x, strength):
     return np.sum(-strength * x**2 + 0.5 * np.log(strength / np.pi))
 
 
+def _half_student_t(x, scale):
+    return np.sum(np.log(2.0) + stats.t.logpdf(x, 3.5, 0.0, scale))
+
+
+def _probability(value):
+    return jm.interval(value, lower=0.0, upper=1.0)
+
+
 TABLE = [
     Row("normal", lambda where, scale: jm.priors.normal(where, loc=0.3, scale=scale), 0.8, _normal),
     Row("l2", jm.penalties.l2, 0.9, _ridge),
+    Row(
+        "student_t",
+        lambda where, scale: jm.priors.student_t(where, df=3.5, loc=0.3, scale=scale),
+        0.8,
+        lambda x, scale: stats.t.logpdf(x, 3.5, 0.3, scale).sum(),
+    ),
+    Row(
+        "cauchy",
+        lambda where, scale: jm.priors.cauchy(where, loc=0.3, scale=scale),
+        1.8,
+        lambda x, scale: stats.cauchy.logpdf(x, 0.3, scale).sum(),
+    ),
+    Row(
+        "uniform",
+        lambda where, width: jm.priors.uniform(where, -9.0, 9.0 * width),
+        1.5,
+        lambda x, width: stats.uniform.logpdf(x, -9.0, 9.0 + 9.0 * width).sum(),
+    ),
+    Row(
+        "half_normal",
+        jm.priors.half_normal,
+        0.8,
+        lambda x, scale: stats.halfnorm.logpdf(x, 0.0, scale).sum(),
+        _positive,
+        jm.positive,
+    ),
+    Row(
+        "half_cauchy",
+        jm.priors.half_cauchy,
+        1.8,
+        lambda x, scale: stats.halfcauchy.logpdf(x, 0.0, scale).sum(),
+        _positive,
+        jm.positive,
+    ),
+    Row(
+        "half_student_t",
+        lambda where, scale: jm.priors.half_student_t(where, df=3.5, scale=scale),
+        1.2,
+        _half_student_t,
+        _positive,
+        jm.positive,
+    ),
+    Row(
+        "exponential",
+        jm.priors.exponential,
+        3.0,
+        lambda x, scale: stats.expon.logpdf(x, 0.0, scale).sum(),
+        _positive,
+        jm.positive,
+    ),
+    Row(
+        "gamma",
+        lambda where, scale: jm.priors.gamma(where, a=2.5, scale=scale),
+        0.9,
+        lambda x, scale: stats.gamma.logpdf(x, 2.5, 0.0, scale).sum(),
+        _positive,
+        jm.positive,
+    ),
+    Row(
+        "inverse_gamma",
+        lambda where, scale: jm.priors.inverse_gamma(where, a=2.5, scale=scale),
+        0.9,
+        lambda x, scale: stats.invgamma.logpdf(x, 2.5, 0.0, scale).sum(),
+        _positive,
+        jm.positive,
+    ),
+    Row(
+        "beta",
+        lambda where, a: jm.priors.beta(where, a, 2.5),
+        1.5,
+        lambda x, a: stats.beta.logpdf(x, a, 2.5).sum(),
+        special.expit,
+        _probability,
+    ),
 ]
 
 
@@ -119,4 +213,6 @@ ROUGH_TABLE = [
         _block,
     ),
 ]
-WITHOUT_NUMBERS = {"firth", "flat", "penalties"} | {row.name for row in ROUGH_TABLE}
+# Not over any vector with a number that sets the strength: in `test_prior_facts` and `test_hierarchical`.
+OTHERS = {"dirichlet", "firth", "flat", "hierarchical", "horseshoe", "lkj", "penalties", "smoothing"}
+WITHOUT_NUMBERS = OTHERS | {row.name for row in ROUGH_TABLE}

@@ -20,6 +20,11 @@ def _whole(params):
     return params["deep"]
 
 
+def _inside(row):
+    """The params, where the prior has its support."""
+    return jax.tree.map(row.into, PARAMS)
+
+
 def _rows(params, rows):
     return jax.vmap(lambda y: jnp.sum(jm.densities.normal.logpdf(y, params["beta"], 1.0)))(rows)
 
@@ -41,7 +46,8 @@ def _programs(name):
         return params["beta"]
 
     def estimate(y, number):
-        return jm.fit(jm.likelihood(_rows, y) + row.make(beta, number), {"beta": jnp.zeros(3)}).params["beta"]
+        start = {"beta": row.mark(jnp.asarray(row.into(np.zeros(3))))}
+        return jm.fit(jm.likelihood(_rows, y) + row.make(beta, number), start).params["beta"]
 
     def first(y, number):
         found = estimate(y, number)
@@ -62,14 +68,14 @@ def _programs(name):
     ids=["leaf", "sub-tree", "nested leaf", "function"],
 )
 def test_value_equals_the_reference(row, where, entries):
-    got = jax.jit(lambda number: row.make(where, number)(PARAMS))(row.number)
-    assert float(got) == pytest.approx(row.log_density(np.asarray(entries), row.number), rel=1e-12)
+    got = jax.jit(lambda number: row.make(where, number)(_inside(row)))(row.number)
+    assert float(got) == pytest.approx(row.log_density(row.into(np.asarray(entries)), row.number), rel=1e-12)
 
 
 def test_an_array_of_numbers_is_one_for_each_entry(row):
     numbers = row.number * np.array([1.0, 2.0, 3.0])
-    got = row.make("beta", numbers)(PARAMS)
-    each = [row.log_density(PARAMS["beta"][i], numbers[i]) for i in range(3)]
+    got = row.make("beta", numbers)(_inside(row))
+    each = [row.log_density(row.into(PARAMS["beta"][i]), numbers[i]) for i in range(3)]
     assert float(got) == pytest.approx(sum(each), rel=1e-12)
 
 
@@ -82,7 +88,7 @@ def test_is_no_likelihood_and_observes_nothing(row):
 def test_jit_of_vmap_equals_an_eager_loop_and_its_gradient_finite_differences(row):
     """Through a fit, in the number that sets the strength; central differences at 1e-5 err by 1e-9."""
     eager, lanes, _ = _programs(row.name)
-    numbers, ys = row.number * np.array([1.0, 2.0]), np.stack([Y, -2.0 * Y])
+    numbers, ys = row.number * np.array([1.0, 2.0]), row.into(np.stack([Y, -2.0 * Y]))
     (_, estimates), slopes = lanes(ys, numbers)
     for i in range(2):
         np.testing.assert_allclose(estimates[i], eager(ys[i], numbers[i]), rtol=1e-12)
@@ -93,10 +99,11 @@ def test_jit_of_vmap_equals_an_eager_loop_and_its_gradient_finite_differences(ro
 def test_the_mode_is_that_of_the_density(row):
     """No value nearby is higher, by the reference alone."""
     eager = _programs(row.name)[0]
-    mode = np.asarray(eager(Y, row.number))
+    y = row.into(Y)
+    mode = np.asarray(eager(y, row.number))
 
     def posterior(beta):
-        return row.log_density(beta, row.number) - 0.5 * np.sum((Y - beta) ** 2)
+        return row.log_density(beta, row.number) - 0.5 * np.sum((y - beta) ** 2)
 
     for step in 1e-3 * np.vstack([np.eye(3), -np.eye(3)]):
         assert posterior(mode + step) < posterior(mode)
@@ -104,11 +111,11 @@ def test_the_mode_is_that_of_the_density(row):
 
 def test_a_new_number_traces_nothing(row):
     eager, *_, calls = _programs(row.name)
-    eager(Y, row.number)
+    eager(row.into(Y), row.number)
     before = len(calls)
     assert before > 0
-    eager(Y + 1.0, 3.0 * row.number)
-    eager(Y, 2)
+    eager(row.into(Y + 1.0), 3.0 * row.number)
+    eager(row.into(Y), 2)
     assert len(calls) == before
 
 
