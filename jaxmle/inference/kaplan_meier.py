@@ -62,7 +62,7 @@ def _kaplan_meier(time, event, weights):
     passed = jnp.cumsum(weights) - weights
     at_risk = passed[-1] + weights[-1] - passed[first]
     events = seen[last] - seen[first] + jnp.where(event, weights, 0.0)[first]
-    leads = jnp.arange(time.size) == first
+    leads = jnp.arange(time.size, dtype=first.dtype) == first
     survives = jnp.where(leads, 1.0 - events / at_risk, 1.0)
     adds = jnp.where(leads & (events > 0), events / (at_risk * (at_risk - events)), 0.0)
     survival = jnp.cumprod(survives)

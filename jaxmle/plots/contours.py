@@ -59,7 +59,7 @@ def contours(
         ax.plot(*ellipse.T, color=style.VERMILLION, lw=style.THIN, ls="--", alpha=strength, label=_name(level, "Wald"))
     ax.plot(*seen.estimate, "o", color=style.BLACK, ms=6, ls="", label="estimate")
     ax.margins(0.06)
-    style.legend_above(ax, 2)
+    style.legend_above(ax, len(ordered) + 1)
     return style.name_axes(ax, *seen.labels, *units)
 
 

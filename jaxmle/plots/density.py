@@ -92,8 +92,7 @@ def _counts(ax, objective, fit, y, weights):
     points = np.concatenate([values, above])
     fitted = np.asarray(marginal(objective, fit, points))
     ax.plot(points, fitted, "o", color=style.VERMILLION, ms=5, ls="", label="fit")
-    if values.size <= 12:
-        ax.set_xticks(points)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     style.legend(ax)
 
 
@@ -115,7 +114,9 @@ def _survival(ax, objective, fit, term, y, weights):
     if inner.any():
         wide = np.exp(_WIDE * bse[inner] / (lasts[inner] * np.log(lasts[inner])))
         low, high = lasts[inner] ** (1.0 / wide), lasts[inner] ** wide
-        ax.fill_between(time[inner], low, high, step="post", color=style.SKY, alpha=0.3, lw=0, label="95 % of each")
+        ax.fill_between(
+            time[inner], low, high, step="post", color=style.SKY, alpha=0.3, lw=0, label="95 % band, pointwise"
+        )
     gone = np.sort(y[~exact])
     ax.plot(gone, lasts[np.searchsorted(time, gone, side="right") - 1], "|", color=style.BLUE, ms=8, label="censored")
     points = np.linspace(first, time[-1] * 1.02, _POINTS)

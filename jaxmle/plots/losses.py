@@ -11,9 +11,15 @@ from jaxmle.plots import style
 
 RESIDUAL, MARGIN = AGAINST = ("residual", "margin")
 
+
+def zero_one_of_margin(margin, target):
+    """The zero-one loss of the label that a margin stands for."""
+    return room.zero_one((margin > 0).astype(target.dtype), target)
+
+
 _USUAL = {
     RESIDUAL: (room.squared_error, room.absolute_error, room.huber, room.log_cosh),
-    MARGIN: (room.zero_one, room.hinge, room.exponential, room.binary_cross_entropy),
+    MARGIN: (zero_one_of_margin, room.hinge, room.exponential, room.binary_cross_entropy),
 }
 
 
@@ -28,7 +34,7 @@ def losses(
 
     Arguments:
         losses: functions of a prediction and a target, as in :mod:`jaxmle.losses`, or a dict from names to such; by
-            default the usual ones.
+            default the usual ones. The zero-one loss is of labels: of a margin it is ``zero_one(margin > 0, target)``.
         against: "residual", the prediction where the target is zero; or "margin", the prediction (log odds) where the
             target is one: positive is right.
         points: predictions, a vector; by default 401 from -3 to 3.
@@ -47,7 +53,7 @@ def losses(
     """
     if against not in AGAINST:
         raise ValueError(f"losses are drawn against one of {AGAINST}, not {against!r}")
-    chosen = _USUAL[against] if losses is None else losses
+    chosen: Any = _USUAL[against] if losses is None else losses
     named = dict(chosen) if isinstance(chosen, Mapping) else {_name(loss): loss for loss in chosen}
     if not named:
         raise ValueError("there is no loss to draw: give one or more, such as [jm.losses.huber]")
@@ -65,4 +71,5 @@ def losses(
 
 def _name(loss: Callable) -> str:
     """The name of a function, or of what a partial one was made from, without underscores."""
-    return getattr(getattr(loss, "func", loss), "__name__", type(loss).__name__).replace("_", " ")
+    name = getattr(getattr(loss, "func", loss), "__name__", type(loss).__name__)
+    return name.removesuffix("_of_margin").replace("_", " ")

@@ -40,8 +40,8 @@ def quantile_quantile(
 
     Arguments: ``objective``, what was fitted, with one :func:`jaxmle.regression`; ``fit``, its fit; ``key``, for
     residuals that are drawn (:func:`jaxmle.residuals`), by default ``jax.random.key(0)``; ``level`` of the band;
-    ``labels``, names of the rows, by default their numbers; ``worst``, how many of those farthest off the line are
-    named; ``ax``, the Axes to draw on.
+    ``labels``, names of the rows, by default their numbers; ``worst``, how many are named of those outside
+    the band, the largest; ``ax``, the Axes to draw on.
 
     Returns the Axes. Infinite residuals (rows that the model calls impossible) are not drawn but counted.
 
@@ -65,7 +65,9 @@ def quantile_quantile(
     expected = _normal(i - 0.5, n)
     lower, upper = _normal_band(i, n, level)
     ax = style.axes(ax, 5.0, 4.6)
-    ax.fill_between(expected, lower, upper, color=style.PALE, alpha=0.6, lw=0, label=f"{style.percent(level)} of each")
+    ax.fill_between(
+        expected, lower, upper, color=style.PALE, alpha=0.6, lw=0, label=f"{style.percent(level)} band, pointwise"
+    )
     ends = expected[[0, -1]]
     ax.plot(ends, ends, color=style.GREY, lw=style.THIN, label="the model is right")
     finite = np.isfinite(values[rows])
@@ -73,7 +75,9 @@ def quantile_quantile(
     if not finite.all():
         ax.plot([], [], ls="", label=f"{int((~finite).sum())} rows are impossible under the model")
     names = rows if labels is None else np.asarray(labels)[rows] if len(labels) == n else labels
-    name_worst(ax, expected, values[rows], np.abs(values[rows] - expected), names, worst)
+    off = values[rows] - expected
+    outside = (values[rows] < lower) | (values[rows] > upper)
+    name_worst(ax, expected, values[rows], np.where(outside, np.abs(values[rows]), np.nan), names, worst, off > 0)
     style.legend(ax)
     return style.name_axes(ax, "standard normal quantile", "quantile residual")
 

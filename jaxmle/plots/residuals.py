@@ -9,7 +9,7 @@ from jaxtyping import PRNGKeyArray
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.predict import predict
 from jaxmle.inference.quantity import the_regression
-from jaxmle.inference.residuals import QUANTILE, RESPONSE, is_drawn
+from jaxmle.inference.residuals import PEARSON, QUANTILE, RESPONSE, is_drawn
 from jaxmle.inference.residuals import residuals as residuals_of
 from jaxmle.plots import style
 from jaxmle.plots.numbers import one_fit
@@ -18,6 +18,7 @@ from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem
 
 _WIDE = 1.959963984540054
+_NAMES = {PEARSON: "Pearson"}
 
 
 def residuals(
@@ -77,7 +78,7 @@ def residuals(
         ax.plot(*middle, color=style.VERMILLION, lw=style.WIDTH, label="running mean")
         style.legend(ax)
     name_worst(ax, across, values, np.abs(values), labels, worst)
-    return style.name_axes(ax, default if name is None else name, f"{kind} residual", units)
+    return style.name_axes(ax, default if name is None else name, f"{_NAMES.get(kind, kind)} residual", units)
 
 
 def _key(objective, kind, key):

@@ -14,6 +14,7 @@ from jaxmle.plots import style
 from jaxmle.plots.numbers import chosen
 
 _MOST_MAXIMA = 6
+_MAGNITUDES = 50.0
 
 
 def starts(
@@ -97,13 +98,18 @@ def _groups(maximum, value):
 
 
 def _frame(ax, points) -> None:
-    """The limits of the axes, those that ran away left outside: the middle of the starts, three times as wide."""
+    """The limits of the axes, those that ran away left outside: the middle of the starts, three times as wide. Positive
+    numbers of several magnitudes are on a logarithmic axis."""
     flat = points.reshape(-1, 2)
     flat = flat[np.isfinite(flat).all(axis=1)]
+    logs = (flat > 0).all(axis=0) & (flat.max(axis=0) > _MAGNITUDES * np.abs(flat).min(axis=0))
+    flat = np.where(logs, np.log(np.where(logs, flat, 1.0)), flat)
     low, high = np.quantile(flat, [0.02, 0.98], axis=0)
     wide = np.maximum(high - low, 1e-12)
     inside = ((flat >= low - wide) & (flat <= high + wide)).all(axis=1)
     low, high = flat[inside].min(axis=0), flat[inside].max(axis=0)
     margin = 0.06 * np.maximum(high - low, 1e-12)
-    ax.set_xlim(low[0] - margin[0], high[0] + margin[0])
-    ax.set_ylim(low[1] - margin[1], high[1] + margin[1])
+    ends = np.stack([low - margin, high + margin])
+    (left, bottom), (right, top) = np.where(logs, np.exp(np.where(logs, ends, 0.0)), ends)
+    ax.set(xlim=(left, right), ylim=(bottom, top))
+    ax.set(**{f"{name}scale": "log" for name, is_log in zip("xy", logs, strict=True) if is_log})
