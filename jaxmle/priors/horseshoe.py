@@ -66,7 +66,7 @@ def _marginal(where, scale, params) -> Spike:
     x = flat(leaves)
     scales = flat_beside(scale, params, leaves)
     u = 0.5 * (x / scales) ** 2
-    values = jnp.log(_scaled_e1(u)) - jnp.log(scales) - 0.5 * log(2.0 * pi**3)
+    values = _log_scaled_e1(u) - jnp.log(scales) - 0.5 * log(2.0 * pi**3)
     return Spike(x, jnp.log(scales), values, jnp.full_like(x, jnp.inf))
 
 
@@ -80,8 +80,8 @@ def _joint(where, scale, local, slab, params) -> Spike:
     return Spike(x, jnp.log(widths), values + of_locals, peaks + of_locals)
 
 
-def _scaled_e1(u):
-    """``exp(u) E1(u)``, with E1 the exponential integral (Abramowitz and Stegun 1964, 5.1.11 and 5.1.22)."""
+def _log_scaled_e1(u):
+    """The log of ``exp(u) E1(u)``, with E1 the exponential integral (Abramowitz and Stegun 1964, 5.1.11 and 5.1.22)."""
     near = u < 1.0
     small, large = jnp.where(near, u, 0.5), jnp.where(near, 1.0, u)
     term, series = -jnp.ones_like(u), jnp.zeros_like(u)
@@ -91,4 +91,4 @@ def _scaled_e1(u):
     fraction = large + 2.0 * _LEVELS + 1.0
     for k in reversed(range(1, _LEVELS + 1)):
         fraction = large + 2.0 * k - 1.0 - k**2 / fraction
-    return jnp.where(near, jnp.exp(small) * (series - np.euler_gamma - jnp.log(small)), 1.0 / fraction)
+    return jnp.where(near, small + jnp.log(series - np.euler_gamma - jnp.log(small)), -jnp.log(fraction))

@@ -58,5 +58,5 @@ def half_student_t(where: str | Callable, df: Any, scale: Any = 1.0) -> LogPrior
 
 
 def _half(x, df, scale):
-    value = log(2.0) + density.logpdf(jnp.where(x >= 0, x, 0.0), df, jnp.zeros_like(x), scale)
+    value = log(2.0) + density.logpdf(jnp.where(x < 0, 0.0, x), df, jnp.zeros_like(x), scale)
     return jnp.where(x < 0, -jnp.inf, value)
