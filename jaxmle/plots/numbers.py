@@ -40,7 +40,7 @@ def one_fit(fit: Fit) -> Fit:
             "jm.plots.batch"
         )
     if not fit.ok:
-        raise ValueError(f"there is no estimate to draw: the fit is {fit.message}")
+        raise ValueError(f"there is no estimate to draw: {fit.message}")
     return fit
 
 

@@ -1,0 +1,159 @@
+"""Pictures of the model against the data: the numbers on the Axes are those of scipy, statsmodels and the toolkit."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats as st
+import statsmodels.api as sm
+from plot_cases import _closed, entries, line, names  # noqa: F401
+
+import jaxmle as jm
+
+RNG = np.random.default_rng(4)
+N = 50
+X = np.column_stack([np.ones(N), RNG.normal(size=N)])
+COUNTS = RNG.poisson(np.exp(X @ [0.7, 0.5]))
+COUNTS[7] += 9
+TIMES = np.minimum(RNG.weibull(1.5, N) * 8.0, RNG.uniform(2.0, 16.0, N))
+SEEN = RNG.uniform(size=N) < 0.7
+
+
+@pytest.fixture(scope="module")
+def poisson():
+    problem = jm.models.poisson_regression(jnp.asarray(X), jnp.asarray(COUNTS))
+    return problem, jm.fit(problem)
+
+
+@pytest.fixture(scope="module")
+def censored():
+    density = jm.densities.censored(jm.densities.exponential)
+    upper = jnp.asarray(np.where(SEEN, TIMES, np.inf))
+    term = jm.regression(density, lambda p, row: (p["scale"], row), upper, jnp.asarray(TIMES))
+    return term, jm.fit(term, {"scale": jm.positive(5.0)})
+
+
+def points(ax):
+    """The points without a line, and their number."""
+    (found,) = [one for one in ax.lines if one.get_linestyle() == "None" and one.get_marker() == "o"]
+    return np.asarray(found.get_xdata(), float), np.asarray(found.get_ydata(), float)
+
+
+def test_residuals_against_the_mean(poisson):
+    problem, fit = poisson
+    ax = jm.plots.residuals(problem, fit, kind="pearson", units="per day", worst=1)
+    other = sm.GLM(COUNTS, X, family=sm.families.Poisson()).fit(tol=1e-12)
+    mean, value = points(ax)
+    np.testing.assert_allclose(mean, other.fittedvalues, rtol=1e-6)
+    np.testing.assert_allclose(value, other.resid_pearson, rtol=1e-6, atol=1e-7)
+    assert names(ax) == ("predicted mean (per day)", "Pearson residual")
+    assert [text.get_text() for text in ax.texts] == [str(np.abs(other.resid_pearson).argmax())]
+    order = np.argsort(mean)
+    middle = np.convolve(other.resid_pearson[order], np.ones(10) / 10, "valid")
+    np.testing.assert_allclose(line(ax, "running mean")[1], middle, atol=1e-6)
+
+
+def test_residuals_against_a_column_and_by_name(poisson):
+    labels = [f"day {i}" for i in range(N)]
+    ax = jm.plots.residuals(*poisson, X[:, 1], name="heat", labels=labels, worst=1)
+    np.testing.assert_array_equal(points(ax)[0], X[:, 1])
+    np.testing.assert_array_equal(points(ax)[1], jm.residuals(*poisson, key=jax.random.key(0)))
+    assert names(ax) == ("heat", "quantile residual")
+    assert ax.texts[0].get_text() == "day 7"
+    with pytest.raises(ValueError, match="against has a number for each of 50 rows"):
+        jm.plots.residuals(*poisson, X[:3, 1])
+    with pytest.raises(ValueError, match="labels are names of the 50 rows, and there are 2 of them"):
+        jm.plots.residuals(*poisson, labels=["a", "b"])
+
+
+def test_quantiles_against_quantiles(poisson):
+    ax = jm.plots.quantile_quantile(*poisson, level=0.9)
+    expected, value = points(ax)
+    np.testing.assert_allclose(expected, st.norm.ppf((np.arange(N) + 0.5) / N), rtol=1e-10, atol=1e-12)
+    np.testing.assert_array_equal(value, np.sort(jm.residuals(*poisson, key=jax.random.key(0))))
+    band = ax.collections[0].get_paths()[0].vertices
+    i = np.arange(1, N + 1)
+    lower = st.norm.ppf(st.beta.ppf(0.05, i, N + 1 - i))
+    inside = np.isin(np.round(lower, 6), np.round(band[:, 1], 6))
+    assert inside.all()
+    assert "7" in [text.get_text() for text in ax.texts]
+    assert entries(ax) == ["90 % band, pointwise", "the model is right", "rows"]
+
+
+def test_impossible_rows_are_counted_and_not_drawn():
+    term = jm.regression(
+        jm.densities.exponential, lambda p, x: (p["scale"],), jnp.ones(4), jnp.asarray([1.0, 2, 3, -1])
+    )
+    fit = jm.Fit.at(jm.regression(jm.densities.exponential, *_kept(term)), {"scale": jm.positive(2.0)})
+    ax = jm.plots.quantile_quantile(term, fit)
+    assert points(ax)[0].size == 3
+    assert "1 rows are impossible under the model" in entries(ax)
+
+
+def _kept(term):
+    return term.predictor, term.x[:3], term.y[:3]
+
+
+def test_influence_against_leverage(poisson):
+    ax = jm.plots.influence(*poisson, labels=[f"row {i}" for i in range(N)], worst=2)
+    other = sm.GLM(COUNTS, X, family=sm.families.Poisson()).fit(tol=1e-12).get_influence()
+    leverage, distance = points(ax)
+    np.testing.assert_allclose(leverage, other.hat_matrix_diag, rtol=1e-6)
+    worst = np.argsort(-distance)[:2]
+    assert [text.get_text() for text in ax.texts] == [f"row {i}" for i in worst]
+    np.testing.assert_allclose(line(ax, "twice the mean")[0], 2 * 2 / N, rtol=1e-6)
+    assert names(ax) == ("leverage", "Cook's distance")
+
+
+def test_counts_have_bars_and_probabilities(poisson):
+    problem, fit = poisson
+    ax = jm.plots.density(problem, fit, name="calls")
+    heights = [bar.get_height() for bar in ax.patches]
+    np.testing.assert_allclose(heights, np.bincount(COUNTS) / N)
+    at, fitted = points(ax)
+    rate = np.exp(X @ np.asarray(fit.params["beta"]))
+    np.testing.assert_allclose(fitted, st.poisson.pmf(at[:, None], rate).mean(axis=1), rtol=1e-10)
+    assert names(ax) == ("calls", "probability")
+
+
+def test_a_histogram_has_the_density_over_it():
+    y = RNG.normal(3.0, 2.0, 80)
+    weights = RNG.integers(0, 3, 80)
+    problem = jm.models.normal(jnp.asarray(y), weights=jnp.asarray(weights, float))
+    ax = jm.plots.density(problem, jm.fit(problem), bins=7, units="mm")
+    x, fitted = line(ax, "fit")
+    mean = np.average(y, weights=weights)
+    np.testing.assert_allclose(
+        fitted, st.norm(mean, np.sqrt(np.average((y - mean) ** 2, weights=weights))).pdf(x), rtol=1e-9
+    )
+    expected = np.histogram(y, 7, weights=weights, density=True)[0]
+    np.testing.assert_allclose([bar.get_height() for bar in ax.patches], expected)
+    assert names(ax) == ("response (mm)", "density (per mm)")
+
+
+def test_censored_times_have_survival_curves(censored):
+    ax = jm.plots.density(*censored, name="time", units="months")
+    other = sm.SurvfuncRight(TIMES, SEEN)
+    time, lasts = line(ax, "data (Kaplan-Meier)")
+    assert (time[0], lasts[0]) == (0.0, 1.0)
+    last = np.searchsorted(time, other.surv_times, side="right") - 1
+    np.testing.assert_allclose(lasts[last], other.surv_prob, rtol=1e-12)
+    x, fitted = line(ax, "fit")
+    np.testing.assert_allclose(fitted, np.exp(-x * SEEN.sum() / TIMES.sum()), rtol=1e-8)
+    assert line(ax, "censored")[0].tolist() == sorted(TIMES[~SEEN])
+    assert names(ax) == ("time (months)", "share that lasts longer")
+    assert "95 % band, pointwise" in entries(ax)
+
+
+def test_what_has_no_empirical_curve_says_so(poisson):
+    density = jm.densities.censored(jm.densities.exponential)
+    upper = jnp.asarray([2.0, 3.0, jnp.inf])
+    term = jm.regression(density, lambda p, row: (p["scale"], row), upper, jnp.asarray([1.0, 3.0, 2.0]))
+    with pytest.raises(ValueError, match="row 0 is known to an interval or from above only"):
+        jm.plots.density(term, jm.fit(term, {"scale": jm.positive(1.0)}))
+    function = jm.likelihood(lambda p, y: -((y - p["m"]) ** 2), jnp.arange(3.0))
+    with pytest.raises(TypeError, match=r"only a jm\.regression"):
+        jm.plots.density(function, jm.fit(function, {"m": 0.0}))
+    batch = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), poisson[1])
+    with pytest.raises(ValueError, match=r"this plot is of one fit, and this is a batch"):
+        jm.plots.influence(poisson[0], batch)
