@@ -33,6 +33,10 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
+# Tracing makes millions of small objects that live long; looking through them all for cycles took an eighth of the time.
+gc.freeze()
+gc.set_threshold(100_000, 50, 100)
+
 # Every compiled program holds memory maps, of which a process may have 65,530 on Linux; past that compiling crashes. So
 # the programs of one file are dropped before the next, and within a file when they become very many.
 MAPS = pathlib.Path("/proc/self/maps")

@@ -142,10 +142,17 @@ def simulated_responses(term: Any, key, params):
 def _cases(key, old, weights):
     """As many cases drawn with replacement as there are, counted (Efron 1979)."""
     if weights is None:
-        places = jax.random.randint(key, (old.size,), 0, old.size)
-        return jnp.zeros_like(old).at[places].add(1.0)
+        return jnp.zeros_like(old).at[_places(key, old.size, old.dtype)].add(1.0)
     total = jnp.sum(old)
     return jax.random.multinomial(key, jnp.round(total), old / total, dtype=old.dtype)
+
+
+def _places(key, size: int, dtype):
+    """As many numbers below ``size``, each as likely. From floats of 52 bits, which is three times as fast as from
+    integers, where these are at hand; 23 bits would not do."""
+    if dtype != jnp.float64:
+        return jax.random.randint(key, (size,), 0, size)
+    return jnp.floor(jax.random.uniform(key, (size,), dtype) * size).astype(jnp.int32)
 
 
 def _dirichlet(key, old, weights):
