@@ -34,9 +34,9 @@ def kaplan_meier(time, event, weights=None) -> Survival:
 
     Errors: ``ValueError`` where the lengths differ.
 
-    >>> curve = kaplan_meier([2.0, 5.0, 3.0], [True, True, False])
-    >>> curve.time.tolist(), curve.survival.round(4).tolist()
-    ([2.0, 3.0, 5.0], [0.6667, 0.6667, 0.0])
+    >>> curve = kaplan_meier([2.0, 5.0, 3.0, 6.0], [True, True, False, True])
+    >>> curve.time.tolist(), curve.survival.tolist()
+    ([2.0, 3.0, 5.0, 6.0], [0.75, 0.75, 0.375, 0.0])
 
     Source: Kaplan and Meier (1958), "Nonparametric estimation from incomplete observations", equation 2b; Greenwood
     (1926).

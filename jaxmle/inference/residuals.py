@@ -54,7 +54,7 @@ def residuals(
     >>> import jaxmle as jm
     >>> problem = jm.models.normal(jnp.array([1.0, 2.0, 6.0]))
     >>> fit = jm.fit(problem)
-    >>> residuals(problem, fit).round(4).tolist()  # (y - 3) / sqrt(14 / 3)
+    >>> [round(float(residual), 4) for residual in residuals(problem, fit)]  # (y - 3) / sqrt(14 / 3)
     [-0.9258, -0.4629, 1.3887]
     >>> residuals(problem, fit, "response").round(4).tolist()
     [-2.0, -1.0, 3.0]

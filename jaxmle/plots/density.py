@@ -49,7 +49,7 @@ def density(
     >>> import jaxmle as jm
     >>> problem = jm.models.poisson([2, 3, 4, 3, 1, 0, 3])
     >>> ax = jm.plots.density(problem, jm.fit(problem), name="calls", units="per hour")
-    >>> ax.get_xlabel(), [round(bar.get_height(), 3) for bar in ax.patches]
+    >>> ax.get_xlabel(), [round(float(bar.get_height()), 3) for bar in ax.patches]
     ('calls (per hour)', [0.143, 0.143, 0.143, 0.429, 0.143])
 
     Source: Kaplan and Meier (1958); Kalbfleisch and Prentice (2002), equation 1.12, for the band, formed for
