@@ -8,6 +8,7 @@ from jaxmle.core import status
 
 _ACCEPT = 1e-4
 _PATIENCE = 8
+_MUCH = 0.1  # log-density
 _SHRINK, _GROW = 0.25, 2.0
 
 
@@ -20,6 +21,7 @@ class Judgement(eqx.Module):
     at_rounding: Bool[Array, ""]
     halved: Bool[Array, ""]
     ratio: Float[Array, ""]
+    noise: Float[Array, ""]
 
 
 def judge(state, gain, magnitude, finite, slopes: tuple) -> Judgement:
@@ -35,7 +37,7 @@ def judge(state, gain, magnitude, finite, slopes: tuple) -> Judgement:
     before, after = (jnp.linalg.norm(slope / positive(state.scale)) for slope in slopes)
     accept = finite & (first | jnp.where(at_rounding, after < before, ratio > _ACCEPT))
     halved = accept & (after < 0.5 * before)
-    return Judgement(first, finite, accept, at_rounding, halved, jnp.where(at_rounding, 1.0, ratio))
+    return Judgement(first, finite, accept, at_rounding, halved, jnp.where(at_rounding, 1.0, ratio), noise)
 
 
 def magnitude_of(state, evaluation):
@@ -46,8 +48,14 @@ def magnitude_of(state, evaluation):
 
 
 def idle_after(state, judged: Judgement):
-    """How many tries in a row were below rounding and did not halve the slope."""
-    return jnp.where(judged.at_rounding & ~judged.halved, state.idle + 1, 0)
+    """How many tries in a row were below rounding and did not halve the slope.
+
+    Where the curvature is not that of a maximum they count downwards, from zero, and one that is refused does not start
+    the count anew: at a corner longer tries are refused, and shorter ones lost in rounding, in turn for ever.
+    """
+    vain = judged.at_rounding & ~judged.halved
+    down = jnp.where(vain, jnp.minimum(state.idle, 0) - 1, jnp.where(judged.accept, 0, jnp.minimum(state.idle, 0)))
+    return jnp.where(jnp.isfinite(state.left), jnp.where(vain, jnp.maximum(state.idle, 0) + 1, 0), down)
 
 
 def resized(state, judged: Judgement):
@@ -69,12 +77,15 @@ def ended(state, judged: Judgement, step, final, settled, nowhere):
     diverging = final & _is_fading(state, step) & (left < jnp.maximum(eps**0.65, state.tolerance))
     # Tries below rounding that do not even lower the gradient: nothing more can be seen from here.
     blind = (~judged.accept & state.whole) | (state.idle >= _PATIENCE)
-    stalled_at_rounding = judged.at_rounding & blind & final & jnp.isfinite(left)
+    # Not where a radius that shrank at a jump hides what is left.
+    hidden = ~state.whole & (left > jnp.maximum(judged.noise, _MUCH))
+    stalled_at_rounding = judged.at_rounding & blind & final & jnp.isfinite(left) & ~hidden
     near = final & (left < jnp.sqrt(eps))
     saddle = ~jnp.isfinite(left) & (state.predicted < state.tolerance)
     lost = nowhere & ~judged.finite
+    stuck = nowhere | ((state.idle >= 2 * _PATIENCE) & final & (~jnp.isfinite(left) | hidden))
     return jnp.select(
-        [judged.first & ~judged.finite, diverging, done, stalled_at_rounding | (nowhere & near), lost, nowhere],
+        [judged.first & ~judged.finite, diverging, done, stalled_at_rounding | (nowhere & near), lost, stuck],
         [
             status.NON_FINITE_AT_START,
             status.DIVERGING,
