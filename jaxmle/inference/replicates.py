@@ -24,7 +24,7 @@ from jaxmle.inference.covariance import covariance_of
 from jaxmle.inference.resample import Scheme
 
 _CPU_NUMBERS, _ACCELERATOR_NUMBERS = 2**23, 2**28
-_CALLS_FOR_A_BAR = 50
+_CALLS_FOR_A_BAR, _DRAWN_AT_ONCE = 50, 128
 
 
 class Replicates(eqx.Module):
@@ -77,7 +77,8 @@ def _chunk(scheme, seeds) -> int:
 
 def _one_chunk(scheme: Scheme, climb: Climb, seeds) -> Replicates:
     space, z = scheme.space, scheme.z
-    own, shared = jax.vmap(scheme.own)(seeds), (scheme.objective, space, space.point(z))
+    own = in_chunks(scheme.own, (seeds,), min(_DRAWN_AT_ONCE, seeds.shape[0]))  # in fast memory
+    shared = scheme.objective, space, space.point(z)
     lanes = Lanes((own, *jax.tree.map(lambda _: None, shared[1:])), shared)
     width = slots_for(lanes)
     if climb.one_step:
