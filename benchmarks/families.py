@@ -37,7 +37,7 @@ RANGES = {
     "exponential": {"scale": _SCALE},
     "f": {"dfn": (LOG, 0.5, 100.0), "dfd": (LOG, 0.5, 100.0)},
     "gamma": {"a": (LOG, 0.05, 1e3), "scale": _SCALE},
-    "generalized_normal": {"beta": (LOG, 1.2, 8.0), **_LOC_SCALE},
+    "generalized_normal": {"beta": (LOG, 0.5, 8.0), **_LOC_SCALE},
     "generalized_pareto": {"c": (EVEN, -0.4, 2.0), "scale": _SCALE},
     "genextreme": {"c": (EVEN, -1.5, 0.4), **_LOC_SCALE},
     "geometric": {"logits": (EVEN, -6.0, 4.0)},
@@ -111,7 +111,7 @@ def _like(mark, value, start):
 
 def judged(name: str, fits, others, seconds: float = 0.0) -> dict:
     """What became of the ``fits``, beside ``others`` of the same samples from the truth."""
-    status, other = np.asarray(fits.status), np.asarray(others.status)
+    status = np.asarray(fits.status)
     value, reference = np.asarray(fits.value), np.asarray(others.value)
     reference = np.where(np.isfinite(reference), reference, -np.inf)
     rounding = 1e-6 + 1e-10 * np.abs(value)

@@ -20,7 +20,7 @@ class Family(NamedTuple):
 
 
 FAMILIES = {
-    "asymmetric_laplace": Family(starts_real.asymmetric_laplace, limits.at_corner),
+    "asymmetric_laplace": Family(starts_real.asymmetric_laplace, limits.at_corner_or_one_sided),
     "bernoulli": Family(starts_counts.bernoulli),
     "beta": Family(starts_positive.beta),
     "beta_binomial": Family(starts_counts.beta_binomial),
@@ -50,7 +50,7 @@ FAMILIES = {
     "poisson": Family(starts_counts.poisson),
     "skew_normal": Family(starts_real.skew_normal, limits.exact_fit),
     "student_t": Family(starts_real.student_t, limits.exact_fit),
-    "truncated_normal": Family(starts_real.truncated_normal, limits.exact_fit),
+    "truncated_normal": Family(starts_real.truncated_normal, limits.without_maximum),
     "uniform": Family(starts_real.uniform, limits.at_extremes, edges=("loc", "scale")),
     "von_mises": Family(starts_real.von_mises),
     "weibull": Family(starts_positive.weibull),

@@ -1,4 +1,4 @@
-"""What may object to the estimate of a one-sample model: a scale that is rounding error, a corner, an end of support."""
+"""What objects to the estimate of a one-sample model: a scale that is rounding error, a corner, an end of support."""
 
 from typing import Any
 
@@ -6,9 +6,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle.core import status as codes
+from jaxmle.models.sample import Sample
+from jaxmle.models.starts_real import exponential_limit
 from jaxmle.terms.objective import whole_tree
 
 _SLACK = 16.0  # a scale is no more than this many rounding errors of the observations
+_ONE_SIDED = 10.0  # the log of a kappa with which no observation lies on one side
 _ASIDE = 1e-7  # how far from a corner its slopes are taken, in units of the scale
 
 
@@ -27,10 +30,12 @@ def exact_fit_of_logs(objective: Any, params):
 
 
 def at_corner(objective: Any, params):
-    """At a corner where the slope in loc changes its sign by a jump and the others are zero; else as an exact fit.
+    """At a corner where loc is an observation, at which the slope jumps from rising to falling, and the other slopes are
+    zero; else as an exact fit.
 
-    The others are in units of the parameters, and zero if they could not change the log-likelihood by 1e-8 of it. A
-    jump is more than a hundred times what the slope changes by on one side.
+    A jump is more than twice what the slope changes by over two such distances beside it, which even a cusp's is: where
+    all is smooth the two are equal. The other slopes are in units of the parameters, and zero if they could not raise the
+    log-likelihood by about 1e-8.
     """
     lift, point = whole_tree(params)
     names = sorted(params)
@@ -42,13 +47,35 @@ def at_corner(objective: Any, params):
 
     far, left, here, right, beyond = jax.lax.map(slopes, step * jnp.arange(-2, 3, dtype=step.dtype))
     jump, change = left[at] - right[at], jnp.abs(far[at] - left[at]) + jnp.abs(right[at] - beyond[at])
-    is_corner = (left[at] > 0) & (right[at] < 0) & (jump > 100 * change)
-    magnitude = objective.evaluate(lift, point, 0).magnitude
+    y = _likelihood(objective).y.astype(step.dtype)
+    at_one = jnp.any(jnp.abs(y - params["loc"]) <= 0.01 * step)
+    is_corner = at_one & (left[at] > 0) & (right[at] < 0) & (jump > 2 * change)
     relative = jnp.stack([here[i] * point[i] for i in range(len(names)) if i != at])
-    settled = jnp.all(jnp.abs(relative) <= jnp.finfo(magnitude.dtype).eps ** 0.5 * magnitude)
+    settled = jnp.all(relative**2 <= jnp.finfo(step.dtype).eps ** 0.5 * objective.nobs().astype(step.dtype))
     status = jnp.where(is_corner & settled, codes.AT_CORNER, codes.CONVERGED)
     exact = exact_fit(objective, params)
     return jnp.where(exact == codes.UNBOUNDED, exact, status)
+
+
+def at_corner_or_one_sided(objective: Any, params):
+    """As :func:`at_corner`; on the boundary where the asymmetry has become infinite, for then all observations lie on
+    one side of loc and the density is exponential."""
+    one_sided = jnp.abs(jnp.log(params["kappa"])) > _ONE_SIDED
+    return jnp.where(one_sided, codes.BOUNDARY, at_corner(objective, params))
+
+
+def without_maximum(objective: Any, params):
+    """Diverging where the sample varies no less than the exponential density that truncated normals go to, so that
+    there is no maximum; else as an exact fit. Only for one likelihood alone, with the same bounds for all rows."""
+    term = _likelihood(objective)
+    status = exact_fit(objective, params)
+    if len(objective.terms) > 1 or "lower" not in getattr(term, "x", ()) or term.y.ndim != 1:
+        return status
+    y, lower, upper = (x.astype(params["loc"].dtype) for x in (term.y, term.x["lower"], term.x["upper"]))
+    s = Sample.of(y, term.weights)
+    lost = s.deviation >= exponential_limit(s, lower[0], upper[0])[1]
+    lost = lost & jnp.all(lower == lower[0]) & jnp.all(upper == upper[0])
+    return jnp.where(lost, codes.DIVERGING, status)
 
 
 def at_extremes(objective: Any, params):
@@ -58,10 +85,10 @@ def at_extremes(objective: Any, params):
     y = term.y.astype(scale.dtype)
     counts = True if term.weights is None else term.weights > 0
     low, high = jnp.min(jnp.where(counts, y, jnp.inf)), jnp.max(jnp.where(counts, y, -jnp.inf))
-    slack = _SLACK * jnp.finfo(scale.dtype).eps * jnp.maximum(jnp.abs(low), jnp.abs(high))
+    slack = _SLACK * jnp.finfo(scale.dtype).eps * jnp.maximum(jnp.maximum(jnp.abs(low), jnp.abs(high)), scale)
     ends = (loc + scale - high <= slack) & (loc <= low) & (high <= loc + scale)
     status = jnp.where(ends, codes.AT_CORNER, codes.CONVERGED)
-    return jnp.where(scale <= slack, codes.UNBOUNDED, status)
+    return jnp.where(high <= low, codes.UNBOUNDED, status)
 
 
 def _likelihood(objective):

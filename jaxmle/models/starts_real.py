@@ -12,6 +12,9 @@ from jaxmle.densities import student_t as _student_t
 from jaxmle.models.sample import Sample, best_of
 
 _EULER = 0.5772156649015329
+_SHORT, _NEAR = 4096, 10  # how long a sample is searched for a cusp, among how many observations on either side
+_NONE = 1e-24  # the share of a tail that there is not
+_FAR = 1e7  # the scale, in units of the sample, of a truncated normal that has become exponential
 
 
 def normal(s: Sample, known) -> dict:
@@ -38,7 +41,7 @@ def asymmetric_laplace(s: Sample, known) -> dict:
     below = jnp.maximum(share * y - total, 0.0)
     above = jnp.maximum(total[-1] - total - (share[-1] - share) * y, 0.0)
     best = jnp.argmin(jnp.where(s.weights > 0, jnp.sqrt(above) + jnp.sqrt(below), jnp.inf))
-    a, b = jnp.maximum(above[best], 1e-9 * below[best]), jnp.maximum(below[best], 1e-9 * above[best])
+    a, b = jnp.maximum(above[best], _NONE * below[best]), jnp.maximum(below[best], _NONE * above[best])
     best_kappa, best_scale = (b / a) ** 0.25, (a * b) ** 0.25 * (jnp.sqrt(a) + jnp.sqrt(b))
     return {"kappa": best_kappa, "loc": s.y[best], "scale": best_scale}
 
@@ -79,29 +82,61 @@ def student_t(s: Sample, known) -> dict:
 
 
 def generalized_normal(s: Sample, known) -> dict:
-    """For some powers each, the centre with the least sum of such powers of distances, by golden sections."""
+    """For some powers each, the centre with the least sum of such powers of distances, by golden sections; where the
+    power is below 1, the maximum itself, with the centre at an observation."""
     few = s.few()
     powers = jnp.asarray([0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 9.0, 18.0], s.y.dtype)
     beta = jnp.atleast_1d(known.get("beta", powers))
     size = jnp.maximum(few.y[-1] - few.y[0], jnp.finfo(s.y.dtype).tiny)
 
-    def cost(loc, beta):
-        return few.average((jnp.abs(few.y - loc) / size) ** beta)
+    def cost(loc, beta, sample=few):
+        return sample.average((jnp.abs(sample.y - loc) / size) ** beta)
 
     def at(beta):
-        def narrower(_, ends):
-            low, high = ends
-            left, right = high - 0.618034 * (high - low), low + 0.618034 * (high - low)
-            falls = cost(left, beta) > cost(right, beta)
-            return jnp.where(falls, left, low), jnp.where(falls, high, right)
-
-        low, high = jax.lax.fori_loop(0, 40, narrower, (few.y[0], few.y[-1]))
-        loc = jnp.where(beta < 1, s.median, 0.5 * (low + high))
+        loc = _lowest(lambda loc: cost(loc, beta), few.y[0], few.y[-1])
+        loc = jnp.where(beta < 1, s.median, loc)
         return loc, size * (beta * cost(loc, beta)) ** (1 / beta)
 
     loc, scale = jax.vmap(at)(beta)
     found = best_of(_generalized_normal.logpdf, few, (beta, loc, scale))
+    if not known and s.y.size <= _SHORT:
+        found = _with_a_cusp(s, found)
     return dict(zip(("beta", "loc", "scale"), found, strict=True))
+
+
+def _with_a_cusp(s: Sample, found):
+    """``found``, or the best power below 1 with the centre at an observation near its own, where that is higher."""
+    near = jnp.searchsorted(s.y, found[1]) + jnp.arange(-_NEAR, _NEAR + 1)
+    centres = s.y[jnp.clip(near, 0, s.y.size - 1)]
+    size = jnp.maximum(s.deviation, jnp.finfo(s.y.dtype).tiny)
+
+    def scale_of(log_beta, loc):
+        beta = jnp.exp(log_beta)
+        return size * (beta * s.average((jnp.abs(s.y - loc) / size) ** beta)) ** (1 / beta)
+
+    def cost(log_beta, loc):
+        return jnp.log(scale_of(log_beta, loc)) + jnp.exp(-log_beta) + jax.lax.lgamma(1 + jnp.exp(-log_beta))
+
+    low, high = jnp.asarray(math.log(0.1), s.y.dtype), jnp.asarray(0.0, s.y.dtype)
+    logs = jax.vmap(lambda loc: _lowest(lambda log_beta: cost(log_beta, loc), low, high))(centres)
+    best = jnp.argmin(jax.vmap(cost)(logs, centres))
+    cusp = jnp.exp(logs[best]), centres[best], scale_of(logs[best], centres[best])
+    before = cost(jnp.log(found[0]), found[1])
+    wanted = (cost(logs[best], centres[best]) < before) & (logs[best] < -1e-4)
+    return tuple(jnp.where(wanted, new, old) for new, old in zip(cusp, found, strict=True))
+
+
+def _lowest(function, low, high):
+    """Where a function with one valley between ``low`` and ``high`` is lowest, by golden sections."""
+
+    def narrower(_, ends):
+        low, high = ends
+        left, right = high - 0.618034 * (high - low), low + 0.618034 * (high - low)
+        falls = function(left) > function(right)
+        return jnp.where(falls, left, low), jnp.where(falls, high, right)
+
+    low, high = jax.lax.fori_loop(0, 45, narrower, (low, high))
+    return 0.5 * (low + high)
 
 
 def skew_normal(s: Sample, known) -> dict:
@@ -137,8 +172,50 @@ def genextreme(s: Sample, known) -> dict:
 
 
 def truncated_normal(s: Sample, known) -> dict:
-    """As if nothing were cut off."""
-    return {"loc": s.mean, "scale": s.deviation}
+    """As if nothing were cut off; where the maximum is the exponential at infinity, far on the way to it."""
+    loc, scale = s.mean, s.deviation
+    if known.keys() - {"lower", "upper"}:
+        return {"loc": loc, "scale": scale}
+    slope, spread, unit = exponential_limit(s, known["lower"], known["upper"])
+    far = _FAR * unit
+    lost = scale >= spread
+    return {"loc": jnp.where(lost, slope * far * _FAR, loc), "scale": jnp.where(lost, far, scale)}
+
+
+def exponential_limit(s: Sample, lower, upper) -> tuple:
+    """The exponential density between the bounds that has the mean of the sample: its slope times a unit of length, its
+    standard deviation, and that unit.
+
+    It is the limit of truncated normals as the scale grows. They are an exponential family in y and y^2, so that there
+    is a maximum with a finite scale just where the sample varies less than this limit (Barndorff-Nielsen 1978).
+    """
+    above, below = jnp.isfinite(lower), jnp.isfinite(upper)
+    width = jnp.where(above & below, upper - lower, 1.0)
+    share = jnp.where(above & below, (s.mean - lower) / width, 0.5)
+
+    def halved(_, ends):
+        low, high = ends
+        middle = 0.5 * (low + high)
+        under = _moments_of_slope(middle)[0] < share
+        return jnp.where(under, middle, low), jnp.where(under, high, middle)
+
+    ends = jnp.full_like(s.mean, -1e5), jnp.full_like(s.mean, 1e5)
+    slope = 0.5 * sum(jax.lax.fori_loop(0, 70, halved, ends))
+    distance = jnp.where(above, s.mean - lower, upper - s.mean)
+    both = above & below
+    spread = jnp.where(both, width * jnp.sqrt(_moments_of_slope(slope)[1]), distance)
+    spread = jnp.where(above | below, spread, jnp.inf)
+    return jnp.where(both, slope, jnp.where(above, -1.0, 1.0)), spread, jnp.where(both, width, distance)
+
+
+def _moments_of_slope(t):
+    """Mean and variance of the density proportional to exp(t u) for u between 0 and 1."""
+    small = jnp.abs(t) < 0.02
+    safe = jnp.where(small, 1.0, t)
+    mean = jnp.where(small, 0.5 + t / 12, -1 / jnp.expm1(-safe) - 1 / safe)
+    bounded = jnp.clip(safe, -300.0, 300.0)
+    variance = 1 / safe**2 - 0.25 / jnp.sinh(0.5 * bounded) ** 2
+    return mean, jnp.where(small, 1 / 12 - t**2 / 240, variance)
 
 
 def uniform(s: Sample, known) -> dict:

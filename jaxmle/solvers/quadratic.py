@@ -83,7 +83,8 @@ def ended(state, judged: Judgement, step, final, settled, nowhere):
     near = final & (left < jnp.sqrt(eps))
     saddle = ~jnp.isfinite(left) & (state.predicted < state.tolerance)
     lost = nowhere & ~judged.finite
-    stuck = nowhere | ((state.idle >= 2 * _PATIENCE) & final & (~jnp.isfinite(left) | hidden))
+    vain = ((state.idle <= -2 * _PATIENCE) & ~jnp.isfinite(left)) | ((state.idle >= 2 * _PATIENCE) & hidden)
+    stuck = nowhere | (vain & final)
     return jnp.select(
         [judged.first & ~judged.finite, diverging, done, stalled_at_rounding | (nowhere & near), lost, stuck],
         [
