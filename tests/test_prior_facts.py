@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 import jaxmle as jm
 
@@ -138,27 +138,21 @@ def test_dirichlet_is_that_of_scipy_along_the_last_axis():
 
 @pytest.mark.parametrize("eta", [0.7, 1.0, 2.5])
 def test_lkj_of_two_is_a_beta_and_of_three_integrates_to_one(eta):
-    """The integral over the cube of three correlations by 80 Gauss-Jacobi nodes, whose weight (1 - r^2)^(eta - 1)
-    takes the singularities of two of them, after the third's range is scaled to what is positive definite."""
+    """The integral over three correlations, the third scaled to where the matrix is positive definite, by Gauss-Jacobi
+    rules whose weights are what is then left of the density, but for a constant: so they are exact."""
     prior, r = jm.priors.lkj("R", eta), 0.4
     want = stats.beta.logpdf((1 + r) / 2, eta, eta) - np.log(2.0)
     assert float(prior({"R": np.array([[1.0, r], [r, 1.0]])})) == pytest.approx(want, rel=1e-12)
-    nodes, weights = _gauss(eta)
-    a, b, t = np.meshgrid(nodes, nodes, nodes, indexing="ij")
+    (outer, weights), (inner, last) = (special.roots_jacobi(4, power, power) for power in (eta - 0.5, eta - 1.0))
+    a, b, t = np.meshgrid(outer, outer, inner, indexing="ij")
     root = np.sqrt((1 - a**2) * (1 - b**2))
     c = a * b + t * root
     one = np.ones_like(a)
     matrices = np.stack([np.stack(row, -1) for row in [(one, a, b), (a, one, c), (b, c, one)]], -2)
     each = jax.vmap(lambda R: prior({"R": R}))(matrices.reshape(-1, 3, 3)).reshape(a.shape)
-    factor = ((1 - a**2) * (1 - b**2) * (1 - t**2)) ** (eta - 1.0)
-    whole = np.einsum("ijk,i,j,k", np.exp(each) * root / factor, weights, weights, weights)
-    assert whole == pytest.approx(1.0, rel=1e-3)  # the roots are not smooth at the ends
-
-
-def _gauss(eta):
-    from scipy.special import roots_jacobi
-
-    return roots_jacobi(24, eta - 1.0, eta - 1.0)
+    factor = ((1 - a**2) * (1 - b**2)) ** (eta - 0.5) * (1 - t**2) ** (eta - 1.0)
+    whole = np.einsum("ijk,i,j,k", np.exp(each) * root / factor, weights, weights, last)
+    assert whole == pytest.approx(1.0, rel=1e-10)
 
 
 def test_the_mode_of_a_correlation_under_lkj():
