@@ -1,4 +1,5 @@
-"""The command line: ``jaxmle fit data.csv "y ~ a + b" --model logistic``, ``jaxmle models``, ``jaxmle demo``.
+"""The command line: ``jaxmle fit data.csv "y ~ a + b" --model logistic``, ``jaxmle models``,
+``jaxmle densities``, ``jaxmle demo``.
 
 It estimates in float64. Its exit status is 0 for an estimate, 1 for a fit that is none (the table shows how
 far it came, standard error says why), 2 for a request that cannot be carried out (one line on standard
@@ -131,6 +132,9 @@ def _parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser("models", help="list the models", allow_abbrev=False)
     models.set_defaults(run=_list_models)
+    catalogue = commands.add_parser("densities", help="print the catalogue of densities", allow_abbrev=False)
+    catalogue.set_defaults(run=_list_densities)
+    catalogue.add_argument("names", nargs="*", metavar="NAME", help="which; by default all of them")
     demo = commands.add_parser("demo", help="fit a small real data set and say how", allow_abbrev=False)
     demo.set_defaults(run=_demo)
     return parser
@@ -183,6 +187,27 @@ def _list_models(arguments: argparse.Namespace) -> int:
         also = "".join(f" (or {alias})" for alias, target in _ALIASES.items() if target == name)
         parameters = ", ".join(model([[1.0], [1.0]], [0, 1]).start)
         print(f"{name}{also}: {_first_sentence(model.__doc__ or '')} Parameters: {parameters}.")
+    print("\nOne sample, in Python: jm.fit(jm.models.distribution(NAME, y)), where NAME is one of")
+    for name, entry in _univariate().items():
+        print(f"{name}: {entry.title} For {entry.support}. Parameters: {', '.join(entry.parameters)}.")
+    return 0
+
+
+def _univariate() -> dict[str, Any]:
+    """What the catalogue says of the densities that have a one-sample model."""
+    from jaxmle.densities import catalogue
+    from jaxmle.models.families import FAMILIES
+
+    return {name: entry for name, entry in catalogue.univariate().items() if name in FAMILIES}
+
+
+def _list_densities(arguments: argparse.Namespace) -> int:
+    from jaxmle.densities import catalogue
+
+    unknown = [name for name in arguments.names if name not in catalogue.entries()]
+    if unknown:
+        raise _Refusal(f"there is no density {unknown[0]!r}; the densities are: {', '.join(catalogue.entries())}")
+    print(catalogue.page(arguments.names or None), end="")
     return 0
 
 

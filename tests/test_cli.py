@@ -364,7 +364,9 @@ def test_help_and_version_succeed(capsys):
 
 def test_models_are_listed_one_to_a_line_with_their_parameters(capsys):
     assert cli.main(["models"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    regressions, families = capsys.readouterr().out.split("\n\n")
+    lines = regressions.splitlines()
+    assert "weibull: The Weibull distribution, of minima. For a positive number. Parameters: c, scale." in families
     assert [line.split(":")[0] for line in lines] == [
         "linear",
         "logistic",

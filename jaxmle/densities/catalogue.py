@@ -15,7 +15,7 @@ FREE, POSITIVE, KNOWN = "any real number", "positive", "known"
 _INTRODUCTION = """\
 # The densities
 
-Generated from the docstrings of `jaxmle.densities`: `python -m jaxmle.densities.catalogue > CATALOGUE.md`.
+Generated from the docstrings of `jaxmle.densities`: `jaxmle densities > CATALOGUE.md`.
 One sample of a univariate density is fitted by `jm.fit(jm.models.distribution("weibull", y))`.
 """
 
@@ -81,12 +81,14 @@ def univariate() -> dict[str, Entry]:
     return {name: found for name, found in entries().items() if found.is_univariate}
 
 
-def page() -> str:
-    """The whole catalogue in Markdown.
+def page(names=None) -> str:
+    """The catalogue in Markdown; where there are ``names``, only their entries.
 
-    >>> page().splitlines()[0]
-    '# The densities'
+    >>> page().splitlines()[0], page(["gamma"]).splitlines()[0]
+    ('# The densities', '## gamma')
     """
+    if names is not None:
+        return "\n".join(_in_markdown(entries()[name]) for name in names)
     return "\n".join([_INTRODUCTION, *map(_in_markdown, entries().values())])
 
 
@@ -96,9 +98,16 @@ def _in_markdown(found: Entry) -> str:
         f"## {found.name}\n\n{found.title}\n\n"
         f"- **Support**: {found.support}\n- **Parameters**:\n{parameters}"
         f"- **{'Log-probability' if found.is_discrete else 'Log-density'}**: {found.formula}\n"
-        f"- **Mean**: {found.mean or 'none, or none in closed form.'}\n"
+        f"- **Mean**: {_without_article(found.mean)}\n"
         f"- **Source**: {found.source}\n"
     )
+
+
+def _without_article(mean: str | None) -> str:
+    """The mean without saying again what it is."""
+    if mean is None:
+        return "none, or none in closed form."
+    return re.sub(r"^The means?,? ?", "", mean)
 
 
 def _section(text: str, heading: str) -> str:
@@ -120,7 +129,3 @@ def _kind(words: str) -> str:
     if "a known number" in words or "not a parameter to be estimated" in words:
         return KNOWN
     return POSITIVE if "any real number" not in words and re.search(r"\bpositive\b", words) else FREE
-
-
-if __name__ == "__main__":
-    print(page(), end="")

@@ -214,6 +214,8 @@ def _begin(name: str, y, upper, weights, known):
                 begin[key] = known[key]
             continue
         value = found[key].astype(y.dtype)
+        if key == "scale":  # of a constant sample: its rounding error, so that the limit of the family sees it
+            value = jnp.where(value == 0, jnp.finfo(y.dtype).eps * jnp.max(jnp.abs(y)), value)
         good = jnp.isfinite(value) & ((value > 0) | (kind != POSITIVE))
         begin[key] = jnp.where(good, value, 1.0 if kind == POSITIVE else 0.0)
     return begin

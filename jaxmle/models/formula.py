@@ -14,13 +14,15 @@ ROW_OPTIONS = ("weights", "offset", "exposure", "trials")  # those of a model th
 
 class Read(NamedTuple):
     """What a formula made of a frame. ``options`` are those of the model, columns of the frame put in for their
-    names; ``dropped`` says which rows were left out, None where none was."""
+    names; ``dropped`` says which rows were left out, None where none was; ``spec`` is what formulaic keeps of the
+    design, and the columns that it is made of."""
 
     x: np.ndarray
     y: np.ndarray
     labels: list[str]
     options: dict[str, Any]
     dropped: Gaps | None
+    spec: tuple[Any, set[str]]
 
 
 def read_formula(formula: str, frame, options: dict[str, Any] | None = None, missing: str = "raise") -> Read:
@@ -40,16 +42,20 @@ def read_formula(formula: str, frame, options: dict[str, Any] | None = None, mis
     formulaic = _formulaic()
     options = dict(options or {})
     named = {key: options[key] for key in ROW_OPTIONS if isinstance(options.get(key), str)}
-    used = as_pandas(frame, {*_variables(formula, column_names(frame), formulaic), *named.values()})
+    columns = _variables(formula, column_names(frame), formulaic)
+    used = as_pandas(frame, {*columns, *named.values()})
     dropped = _drop(used, options, missing)
     kept = np.arange(len(used)) if dropped is None else dropped.kept()
     used = as_plain(used.iloc[kept].reset_index(drop=True))
     for key, column in named.items():
-        options[key] = _numbers(used[column], key)
+        options[key] = numbers_of(used[column], key)
     y, x = _two_sides(formula, _matrices(formula, used, formulaic))
     _check_finite(kept, x, y)
     labels = [_tidy(name) for name in x.columns]
-    return Read(x.to_numpy(dtype=float), y.to_numpy(dtype=float)[:, 0], labels, options, dropped)
+    right = _variables("~" + formula.split("~")[-1], list(used.columns), formulaic)
+    return Read(
+        x.to_numpy(dtype=float), y.to_numpy(dtype=float)[:, 0], labels, options, dropped, (x.model_spec, right)
+    )
 
 
 def _drop(used, options, missing) -> Gaps | None:
@@ -81,7 +87,7 @@ def _check_lengths(arrays, n):
             raise ValueError(f"{key} has shape {np.shape(value)} and the frame {n} rows; give one number for each row")
 
 
-def _numbers(column, key) -> np.ndarray:
+def numbers_of(column, key) -> np.ndarray:
     """The column that was named for the option ``key``."""
     try:
         return column.to_numpy(dtype=float)
@@ -103,7 +109,7 @@ def _matrices(formula, used, formulaic):
             f"there are dates or times in {', '.join(dates)}: turn them into numbers first, such as days since the "
             "first of them, or take each as a category with C(...)"
         )
-        why = hint if dates else _plain(error)
+        why = hint if dates else plain_message(error)
         raise ValueError(f"the formula {formula!r} cannot be applied to this data frame: {why}") from error
 
 
@@ -139,7 +145,7 @@ def _variables(formula, columns, formulaic) -> set[str]:
         required = {str(name) for name in formulaic.Formula(formula).required_variables}
     except Exception as error:
         raise ValueError(
-            f"the formula {formula!r} cannot be read ({_plain(error)}); write 'response ~ columns' with the columns "
+            f"the formula {formula!r} cannot be read ({plain_message(error)}); write 'response ~ columns' with the columns "
             "by name, such as 'y ~ a + C(b)'"
         ) from error
     words = re.findall(r"`([^`]*)`|(?<![\w.'\"])([^\W\d]\w*)(?!\w|\s*\(|\s*=[^=]|['\"])", formula)
@@ -175,7 +181,7 @@ def _check_finite(kept, *matrices):
             )
 
 
-def _plain(error) -> str:
+def plain_message(error) -> str:
     """The first line of another library's message, without its colours."""
     lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
     return " ".join(lines[0].split()) if lines else type(error).__name__

@@ -30,7 +30,7 @@ def exact_fit_of_logs(objective: Any, params):
 
 
 def at_corner(objective: Any, params):
-    """At a corner where loc is an observation, at which the slope jumps from rising to falling, and the other slopes are
+    """At a corner where loc is an observation (and a power ``beta`` no more than 1), at which the slope jumps from rising to falling, and the other slopes are
     zero; else as an exact fit.
 
     A jump is more than twice what the slope changes by over two such distances beside it, which even a cusp's is: where
@@ -48,7 +48,7 @@ def at_corner(objective: Any, params):
     far, left, here, right, beyond = jax.lax.map(slopes, step * jnp.arange(-2, 3, dtype=step.dtype))
     jump, change = left[at] - right[at], jnp.abs(far[at] - left[at]) + jnp.abs(right[at] - beyond[at])
     y = _likelihood(objective).y.astype(step.dtype)
-    at_one = jnp.any(jnp.abs(y - params["loc"]) <= 0.01 * step)
+    at_one = (params.get("beta", 0.0) <= 1) & jnp.any(jnp.abs(y - params["loc"]) <= 0.01 * step)
     is_corner = at_one & (left[at] > 0) & (right[at] < 0) & (jump > 2 * change)
     relative = jnp.stack([here[i] * point[i] for i in range(len(names)) if i != at])
     settled = jnp.all(relative**2 <= jnp.finfo(step.dtype).eps ** 0.5 * objective.nobs().astype(step.dtype))

@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxmle.models.formula import read_formula
 from jaxmle.models.frame import dropped_rows
+from jaxmle.models.redesign import Redesign
 from jaxmle.terms.problem import Problem
 
 
@@ -43,11 +44,12 @@ class Model:
         0.9808
         """
         self._check_options(options)
-        x, y, labels, options, dropped = read_formula(formula, frame, options, missing)
-        problem = self._build(x, y, labels=labels, **options)
-        if dropped is None:
+        read = read_formula(formula, frame, options, missing)
+        problem = self._build(read.x, read.y, labels=read.labels, **read.options)
+        problem = dataclasses.replace(problem, design=Redesign(self._build, *read.spec, options))
+        if read.dropped is None:
             return problem
-        return dataclasses.replace(problem, remarks=dropped_rows(dropped, problem.remarks))
+        return dataclasses.replace(problem, remarks=dropped_rows(read.dropped, problem.remarks))
 
     def options(self) -> list[str]:
         """The names of what the model takes besides a design, a response and labels."""

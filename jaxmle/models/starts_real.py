@@ -13,6 +13,7 @@ from jaxmle.models.sample import Sample, best_of
 
 _EULER = 0.5772156649015329
 _SHORT, _NEAR = 4096, 10  # how long a sample is searched for a cusp, among how many observations on either side
+_SHARP = 1.2  # a power below which the maximum is at an observation or next to one
 _NONE = 1e-24  # the share of a tail that there is not
 _FAR = 1e7  # the scale, in units of the sample, of a truncated normal that has become exponential
 
@@ -105,8 +106,8 @@ def generalized_normal(s: Sample, known) -> dict:
 
 
 def _with_a_cusp(s: Sample, found):
-    """``found``, or the best power below 1 with the centre at an observation near its own, where that is higher."""
-    near = jnp.searchsorted(s.y, found[1]) + jnp.arange(-_NEAR, _NEAR + 1)
+    """``found``, or the best sharp power with the centre at an observation near its own, where that is higher."""
+    near = jnp.searchsorted(s.y, found[1]).astype(int) + jnp.arange(-_NEAR, _NEAR + 1)
     centres = s.y[jnp.clip(near, 0, s.y.size - 1)]
     size = jnp.maximum(s.deviation, jnp.finfo(s.y.dtype).tiny)
 
@@ -117,12 +118,12 @@ def _with_a_cusp(s: Sample, found):
     def cost(log_beta, loc):
         return jnp.log(scale_of(log_beta, loc)) + jnp.exp(-log_beta) + jax.lax.lgamma(1 + jnp.exp(-log_beta))
 
-    low, high = jnp.asarray(math.log(0.1), s.y.dtype), jnp.asarray(0.0, s.y.dtype)
+    low, high = jnp.asarray(math.log(0.1), s.y.dtype), jnp.asarray(math.log(_SHARP), s.y.dtype)
     logs = jax.vmap(lambda loc: _lowest(lambda log_beta: cost(log_beta, loc), low, high))(centres)
     best = jnp.argmin(jax.vmap(cost)(logs, centres))
     cusp = jnp.exp(logs[best]), centres[best], scale_of(logs[best], centres[best])
     before = cost(jnp.log(found[0]), found[1])
-    wanted = (cost(logs[best], centres[best]) < before) & (logs[best] < -1e-4)
+    wanted = (cost(logs[best], centres[best]) < before) & (logs[best] < high - 1e-4)
     return tuple(jnp.where(wanted, new, old) for new, old in zip(cusp, found, strict=True))
 
 
