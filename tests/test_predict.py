@@ -261,7 +261,7 @@ def test_what_cannot_be_predicted(line, peer):
     x, _, _, problem, fit = peer
     with pytest.raises(ValueError, match=r"has shape \(.,\); it must .*: one row is written new_data\[None\]"):
         jm.predict(problem, fit, np.asarray(x)[0])
-    with pytest.raises(ValueError, match=r"no column const, .* a formula's design is not made again"):
+    with pytest.raises(ValueError, match=r"no column const, .* jm.predict the problem that a formula made"):
         jm.predict(problem, fit, x.drop(columns="const"))
     backwards = jm.predict(problem, fit, x[x.columns[::-1]])
     np.testing.assert_array_equal(backwards.value, jm.predict(problem, fit, x).value)

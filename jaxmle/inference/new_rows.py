@@ -1,5 +1,6 @@
 """New rows to predict, shaped like those of a fitted regression."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,15 +11,18 @@ from jaxmle.parameters.space import Space
 from jaxmle.terms import rows as row_tools
 
 
-def new_rows(new_data: Any, x: Any, space: Space):
+def new_rows(new_data: Any, x: Any, space: Space, design: Callable | None = None):
     """``new_data`` as rows like those of ``x``, the design of the fit; ``x`` itself where it is None.
 
-    A data frame is taken by the labels of the coefficients where the design is one array, by its columns' names where
-    it is a dict. Raises ``TypeError`` for another structure, ``ValueError`` for other shapes or missing columns.
+    A data frame is made into a design as that of the fit was (``design``), where it came from a formula; else it is
+    taken by the labels of the coefficients where the design is one array, by its columns' names where it is a dict.
+    Raises ``TypeError`` for another structure, ``ValueError`` for other shapes or missing columns.
     """
     if new_data is None:
         return x
     names = design_labels(x, space)
+    if design is not None and hasattr(new_data, "columns") and not _has_labels(new_data, names):
+        new_data = design(new_data)
     if hasattr(new_data, "columns") and hasattr(new_data, "to_numpy"):
         new_data = _from_frame(new_data, x, names)
     new = row_tools.as_rows(new_data, "new_data")
@@ -48,6 +52,11 @@ def design_labels(x: Any, space: Space) -> tuple[str, tuple[str, ...]] | None:
     return found[0] if len(found) == 1 else None
 
 
+def _has_labels(frame, names) -> bool:
+    """Whether the columns of the frame are those of the design itself."""
+    return names is not None and set(names[1]) <= set(map(str, frame.columns))
+
+
 def _from_frame(frame, x, names):
     """The columns of a frame that the fit was made with: an array where the design is one, else a dict."""
     columns = list(map(str, frame.columns))
@@ -58,8 +67,8 @@ def _from_frame(frame, x, names):
     missing = [str(name) for name in wanted if name not in columns]
     if missing:
         raise ValueError(
-            f"the data frame has no column {', '.join(missing)}, which the fit was made with; a formula's design is "
-            "not made again from a frame: give its columns under the names of the coefficients, or an array"
+            f"the data frame has no column {', '.join(missing)}, which the fit was made with: give its columns under "
+            "the names of the coefficients, an array, or jm.predict the problem that a formula made"
         )
     if isinstance(x, dict):
         return {key: frame[key].to_numpy() if key in wanted else leaf for key, leaf in x.items()}

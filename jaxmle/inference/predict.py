@@ -79,7 +79,8 @@ def predict(
         fit: the fit, by whomever.
         new_data: rows shaped like ``x`` of the regression, with another number of them; for a model of ``jm.models``
             its design (a data frame with the columns of the design will do), or a dict of ``x`` and ``offset`` where
-            it has one. None is the data of the fit.
+            it has one; for a model from a formula a data frame with the columns that the formula names. None is the
+            data of the fit.
         kind: "mean" of the response; "linear", the first of the density's parameters that moves (log odds, log rate,
             location); "probability" of a one, of a success, or of each class; "quantile" of the response at ``q``.
         q: the level of the quantile, between 0 and 1.
@@ -109,7 +110,7 @@ def predict(
     """
     check_kind(kind, q)
     term = the_regression(objective)
-    rows = new_rows(new_data, term.x, fit.space)
+    rows = new_rows(new_data, term.x, fit.space, objective.design if isinstance(objective, Problem) else None)
     cov = covariance_for(objective, fit, covariance)
     return _predict(term, fit.space.unlabelled(), fit.z, cov, rows, q, alpha, kind=kind)
 

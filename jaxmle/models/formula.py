@@ -53,9 +53,7 @@ def read_formula(formula: str, frame, options: dict[str, Any] | None = None, mis
     _check_finite(kept, x, y)
     labels = [_tidy(name) for name in x.columns]
     right = _variables("~" + formula.split("~")[-1], list(used.columns), formulaic)
-    return Read(
-        x.to_numpy(dtype=float), y.to_numpy(dtype=float)[:, 0], labels, options, dropped, (x.model_spec, right)
-    )
+    return Read(x.to_numpy(dtype=float), y.to_numpy(dtype=float)[:, 0], labels, options, dropped, (x.model_spec, right))
 
 
 def _drop(used, options, missing) -> Gaps | None:

@@ -1,5 +1,6 @@
 """A problem: an objective and a start to climb from."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ class Problem(eqx.Module):
 
     ``name`` heads its tables. ``limit(objective, params) -> status`` may object to an estimate, inside the graph
     (unbounded: a scale that is rounding error), or say converged; ``remarks(params, nobs) -> list`` gives
-    sentences for the foot of its tables.
+    sentences for the foot of its tables; ``design(frame) -> x`` makes the rows of its regression from a data frame.
     """
 
     objective: Objective
@@ -21,13 +22,14 @@ class Problem(eqx.Module):
     name: str = eqx.field(static=True, default="Likelihood")
     limit: Callable | None = eqx.field(static=True, default=None)
     remarks: Callable | None = eqx.field(static=True, default=None)
+    design: Callable | None = eqx.field(static=True, default=None)
 
     def __call__(self, params):
         """The log-posterior at ``params``."""
         return self.objective(params)
 
     def _with(self, objective):
-        return Problem(objective, self.start, self.name, self.limit, self.remarks)
+        return dataclasses.replace(self, objective=objective)
 
     def __add__(self, other):
         if isinstance(other, Problem):
@@ -54,7 +56,7 @@ def as_problem(objective, start=None) -> Problem:
     if isinstance(objective, Problem):
         if start is None:
             return objective
-        return Problem(objective.objective, start, objective.name, objective.limit, objective.remarks)
+        return dataclasses.replace(objective, start=start)
     if not isinstance(objective, Term):
         what = type(objective).__name__
         hint = "wrap a function of params and data with jm.likelihood(function, data)" if callable(objective) else ""
