@@ -43,7 +43,7 @@ def test_with_a_prior_and_the_data_of_the_fit_it_is_the_same_problem(fitted):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    "change, says",
     [
         (lambda frame: frame.drop(columns="region"), "no column is called 'region'"),
         (lambda frame: frame.drop(columns="pupils"), "no column is called 'pupils'"),

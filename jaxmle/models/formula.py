@@ -143,8 +143,8 @@ def _variables(formula, columns, formulaic) -> set[str]:
         required = {str(name) for name in formulaic.Formula(formula).required_variables}
     except Exception as error:
         raise ValueError(
-            f"the formula {formula!r} cannot be read ({plain_message(error)}); write 'response ~ columns' with the columns "
-            "by name, such as 'y ~ a + C(b)'"
+            f"the formula {formula!r} cannot be read ({plain_message(error)}); write 'response ~ columns' with the "
+            "columns by name, such as 'y ~ a + C(b)'"
         ) from error
     words = re.findall(r"`([^`]*)`|(?<![\w.'\"])([^\W\d]\w*)(?!\w|\s*\(|\s*=[^=]|['\"])", formula)
     halves = {quoted.split(".")[0] for quoted, _ in words if quoted in columns}  # formulaic cuts `a.b` at the dot

@@ -40,8 +40,8 @@ class Redesign:
             raise ValueError(f"{gaps.sentence()}; drop or fill these rows of the new frame first")
         x = self._matrix(used)
         options = {key: numbers_of(used[column], key) for key, column in self.named.items()}
-        problem = self.build(x, np.zeros(len(x)), **options)
-        return problem.objective.terms[0].x
+        term: Any = self.build(x, np.zeros(len(x)), **options).objective.terms[0]
+        return term.x
 
     def _matrix(self, used) -> np.ndarray:
         with warnings.catch_warnings():

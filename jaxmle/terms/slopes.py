@@ -187,7 +187,7 @@ def _lanes(count, batched, design, weights):
 
 @jax.custom_jvp
 def _under(design, weights):
-    """:func:`_product`, which under ``jax.vmap`` looks whether the lanes share the design, and still has derivatives."""
+    """:func:`_product`, which under ``jax.vmap`` looks whether the lanes share the design, and has derivatives."""
     return _product_of_lanes(design, weights)
 
 
