@@ -1,0 +1,97 @@
+"""Notebooks: each runs from a clean kernel, warnings as errors, in two minutes, and is stored with small outputs."""
+
+import ast
+import importlib.util
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("nbclient")
+pytest.importorskip("ipykernel")
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+SPEC = importlib.util.spec_from_file_location("notebooks_execute", FOLDER / "execute.py")
+execute = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(execute)
+NAMES = [path.name for path in execute.paths()]
+SECONDS = 120
+LARGEST = 300_000  # bytes of a file: pages that anybody opens on the web
+LONGEST_HELPER = 5  # lines: what needs more belongs into the package
+COPY = "## What to copy"
+
+
+def cells_of(name, kind):
+    return [cell for cell in execute.read(FOLDER / name).cells if cell.cell_type == kind]
+
+
+def outputs_of(notebook):
+    return [[output.output_type for output in cell.outputs] for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def helpers(source):
+    """The functions that a cell defines, and how many lines each has."""
+    lines = [line if not line.startswith(("%", "!")) else "pass" for line in source.splitlines()]
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+    nodes = [node for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, kinds)]
+    return [(getattr(node, "name", "lambda"), node.end_lineno - node.lineno + 1) for node in nodes]
+
+
+def copied(name):
+    """The code under "What to copy"."""
+    cells = execute.read(FOLDER / name).cells
+    place = max(i for i, cell in enumerate(cells) if cell.source.startswith(COPY))
+    return "\n".join(cell.source for cell in cells[place:] if cell.cell_type == "code")
+
+
+def test_notebooks_are_numbered():
+    numbers = [name[:2] for name in NAMES]
+    assert NAMES
+    assert len(set(numbers)) == len(numbers)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_begins_with_a_question_and_ends_with_what_to_copy(name):
+    text = cells_of(name, "markdown")
+    assert text[0].source.startswith("# ")
+    assert "?" in text[0].source
+    assert text[-1].source.startswith(COPY)
+    assert copied(name).strip()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_helper_of_a_notebook_is_long(name):
+    found = [helper for cell in cells_of(name, "code") for helper in helpers(cell.source)]
+    assert [helper for helper in found if helper[1] > LONGEST_HELPER] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stored_outputs_are_there_and_small_and_no_errors(name):
+    assert (FOLDER / name).stat().st_size < LARGEST
+    outputs = [output for cell in cells_of(name, "code") for output in cell.outputs]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"] == []
+    counts = [cell.execution_count for cell in cells_of(name, "code")]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_runs_from_a_clean_kernel_and_what_to_copy_runs_by_itself(name):
+    stored = execute.read(FOLDER / name)
+    begun = time.perf_counter()
+    run = execute.execute(stored, after=f"exec({copied(name)!r}, {{}})")
+    assert time.perf_counter() - begun < SECONDS
+    assert outputs_of(run) == outputs_of(stored)
+
+
+def test_a_warning_in_a_notebook_is_an_error():
+    cell = execute.nbformat.v4.new_code_cell("import warnings\nwarnings.warn('not like this')")
+    notebook = execute.nbformat.v4.new_notebook(cells=[cell])
+    with pytest.raises(execute.CellExecutionError, match="not like this"):
+        execute.execute(notebook)
+
+
+def test_long_helpers_are_seen():
+    body = "\n".join(f"    x = {i}" for i in range(5))
+    assert helpers(f"%matplotlib inline\ndef long(x):\n{body}") == [("long", 6)]
+    assert helpers("f = lambda x: (\n    x\n)") == [("lambda", 3)]
