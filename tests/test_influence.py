@@ -166,3 +166,16 @@ def test_what_has_no_rows_or_no_curvature_is_refused():
         jm.loo(whole, fit)
     with pytest.raises(TypeError, match="influence is told by the curvature, and a prior with kinks"):
         jm.influence(whole + jm.priors.laplace("m"), fit)
+
+
+def test_predictions_of_rows_without_them_equal_statsmodels(logistic):
+    problem, fit, peer = logistic
+    x = peer.model.exog
+    without = peer.params - peer.get_influence().d_params
+    line = np.sum(x * without, axis=1)
+    np.testing.assert_allclose(jm.loo(problem, fit, "linear").predicted, line, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(jm.loo(problem, fit, "mean").predicted, 1 / (1 + np.exp(-line)), rtol=1e-6)
+    with pytest.raises(TypeError, match="are those of one regression, and the objective has other likelihoods"):
+        jm.loo(problem.objective + problem.objective.terms[0], fit, "mean")
+    with pytest.raises(ValueError, match="no prediction of the kind 'median'"):
+        jm.loo(problem, fit, "median")

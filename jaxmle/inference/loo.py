@@ -1,5 +1,6 @@
 """Leave-one-out log-likelihoods, approximated without fitting again."""
 
+import functools
 from typing import Any
 
 import jax
@@ -15,11 +16,15 @@ from jaxmle.inference.covariance import covariance_of
 from jaxmle.inference.influence import smooth_objective
 from jaxmle.inference.leave_out import left_out
 from jaxmle.inference.printed import Printed, refuse_batch
+from jaxmle.inference.quantity import check_kind, parts_of, quantity_of, the_regression
+from jaxmle.inference.resample import likelihood_terms
 from jaxmle.inference.scores import row_weights
 from jaxmle.parameters.space import Space
 from jaxmle.tables import Row, Table
 from jaxmle.terms.objective import Term
+from jaxmle.terms.predictor import over_rows
 from jaxmle.terms.problem import Problem
+from jaxmle.terms.rows import open_shared
 
 HIGH_LEVERAGE, LONG_SHIFT = 0.5, 1.0
 _SHOWN = 10
@@ -32,6 +37,7 @@ class LeaveOneOut(Printed):
     ``effective_parameters`` how much lower the total is than the log-likelihood of the fit. ``z`` (n, m) are the
     estimates without each row, ``params`` the tree like params with that leading axis. ``leverage`` (n,) and ``shift``
     (n,), in standard errors, say how much a row decides; ``doubtful`` (n,) where the approximation may be poor.
+    ``predicted`` is what the fit without it predicts of each row, None where no ``kind`` was asked for.
     """
 
     log_likelihood: Float[Array, " n"]
@@ -44,6 +50,7 @@ class LeaveOneOut(Printed):
     shift: Float[Array, " n"]
     doubtful: Bool[Array, " n"]
     space: Space
+    predicted: Any = None
 
     @property
     def message(self) -> str:
@@ -76,20 +83,22 @@ class LeaveOneOut(Printed):
         )
 
 
-def loo(objective: Term | Problem, fit: Fit) -> LeaveOneOut:
+def loo(objective: Term | Problem, fit: Fit, kind: str | None = None) -> LeaveOneOut:
     r"""The log-likelihood of each row by the fit without it, approximately, from one fit.
 
     With ``s_i`` and ``H_i`` the score and curvature of row i and A the curvature of the log-posterior, the estimate
     without the row is taken to be ``z - (A - H_i)^-1 s_i``: one Newton step, exact where the log-posterior is
     quadratic. Of a row of weight w one case is left out, and its number counts w times in the sum.
 
-    Arguments: ``objective``, what was fitted, with likelihoods that are sums over rows, and smooth priors; ``fit``.
+    Arguments: ``objective``, what was fitted, with likelihoods that are sums over rows, and smooth priors; ``fit``;
+    ``kind``, "mean", "linear" or "probability" as for :func:`jaxmle.predict`, where predictions are wanted too.
 
     Returns a :class:`LeaveOneOut`; ``print`` shows it, and where it is doubtful: rows of leverage ``trace(A^-1 H_i)``
     above 0.5, rows without which the estimate moves by more than a standard error, and those without which no maximum
     is left (NaN). NaN where the fit is no estimate. Works under ``jax.jit`` and ``jax.vmap``.
 
-    Errors: ``TypeError`` for likelihoods without rows, or a prior with kinks.
+    Errors: ``TypeError`` for likelihoods without rows, a prior with kinks, or a ``kind`` where the one likelihood is no
+    regression.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -104,7 +113,30 @@ def loo(objective: Term | Problem, fit: Fit) -> LeaveOneOut:
     objective = smooth_objective(objective, "leaving rows out by one step")
     space = fit.space.unlabelled()
     found = _loo(Asked(objective, space, fit.z, jacobian=fit.jacobian), fit.status)
-    return LeaveOneOut(params=jax.vmap(space.params)(found["z"]), space=fit.space, **found)
+    predicted = None if kind is None else _predicted(_alone(objective, kind), space, fit.z, found["z"], kind=kind)
+    return LeaveOneOut(params=jax.vmap(space.params)(found["z"]), space=fit.space, predicted=predicted, **found)
+
+
+def _alone(objective, kind):
+    """The regression whose rows are all rows."""
+    check_kind(kind, None)
+    if len(likelihood_terms(objective)) > 1:
+        raise TypeError(
+            "predictions without a row are those of one regression, and the objective has other likelihoods beside it: "
+            "compute them from jm.loo(...).params, one estimate for each row"
+        )
+    return the_regression(objective)
+
+
+@functools.partial(jax.jit, static_argnames="kind")
+def _predicted(term, space, z, without, *, kind):
+    quantity = quantity_of(term, space, z, kind)
+
+    def one(row):
+        return jnp.asarray(quantity.of(parts_of(term, space.params(row["z"]), row["x"]), None), z.dtype)
+
+    rows = {"x": term.x, "z": without}
+    return over_rows(one, rows)(open_shared(rows))
 
 
 @jax.jit
