@@ -329,7 +329,8 @@ def _verdict(aim, lane, ridge, sight, excess, trusted, to, change):
     endless = trusted & (excess > 0) & (way >= 0.99 * lane.unit) & (way > 0) & flat & (not aim.to_level)
     edge = trusted & (excess > 0) & (lane.broken - lane.inside <= 1e-7 * jnp.maximum(way, 1e-3 * lane.unit))
     shortest = 1e-9 * jnp.maximum(lane.unit, jnp.abs(way))
-    stuck = lane.exact & jnp.where(trusted, (jnp.abs(change) < shortest) & ~there, lane.radius < shortest / lane.unit)
+    idle = trusted & (ridge.gain <= little_gain)  # nothing to do across, so what is not there must move along
+    stuck = lane.exact & jnp.where(idle, (jnp.abs(change) < shortest) & ~there, lane.radius < shortest / lane.unit)
     found = jnp.where(aim.noise > jnp.finfo(sight.at.dtype).eps ** 0.25, outcome.AT_ROUNDING, outcome.FOUND)
     found = jnp.where(lane.rising & (not aim.to_level), outcome.RISING, found)
     ended = jnp.select(
