@@ -70,8 +70,8 @@ def draw(name: str, count: int, size: int = SIZE, seed: int = 0):
     rng = np.random.default_rng([seed, *name.encode()])
     truth = {}
     for key, (kind, low, high) in RANGES[name].items():
-        ends = np.log([low, high]) if kind == LOG else np.array([low, high])
-        values = rng.uniform(*ends, count)
+        start, end = np.log([low, high]) if kind == LOG else (low, high)
+        values = rng.uniform(start, end, count)
         truth[key] = jnp.asarray(np.exp(values) if kind == LOG else values)
     keys = jax.random.split(jax.random.key(int(rng.integers(2**31))), count)
     sample = jax.jit(jax.vmap(lambda key, params: _sample(name, key, params, size)))

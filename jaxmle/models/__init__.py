@@ -1,9 +1,9 @@
 """Ready-made problems: an objective with a start, from data.
 
-One sample of any univariate density: :func:`distribution`. Some of them in everyday names: :func:`normal`, :func:`bernoulli`, :func:`binomial`, :func:`poisson`,
-:func:`exponential`. A response and a design: :data:`linear`, :data:`logistic`, :data:`softmax`,
-:data:`poisson_regression`, each also ``from_formula("y ~ a + C(b)", frame)``. Any mean function:
-:func:`nonlinear_least_squares`.
+One sample of any univariate density: :func:`distribution`; of some, in everyday names: :func:`normal`,
+:func:`bernoulli`, :func:`binomial`, :func:`poisson`, :func:`exponential`. A response and a design: :data:`linear`,
+:data:`logistic`, :data:`softmax`, :data:`poisson_regression`, each also ``from_formula("y ~ a + C(b)", frame)``. Any
+mean function: :func:`nonlinear_least_squares`.
 
 Arrays are taken as they are: no intercept is added to a design. A formula adds its own.
 """

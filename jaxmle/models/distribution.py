@@ -36,8 +36,8 @@ def distribution(
     """One sample of a univariate density, in the density's own parameters: ``jm.fit(distribution("weibull", y))``.
 
     It starts at the maximum where that has a closed form (normal, laplace, asymmetric_laplace, lognormal, exponential,
-    half_normal, inverse_gaussian, pareto, uniform, bernoulli, binomial, geometric, poisson), and elsewhere near it, from
-    moments, quantiles or a search. The parameters bear the names of the density's signature, so that
+    half_normal, inverse_gaussian, pareto, uniform, bernoulli, binomial, geometric, poisson), and elsewhere near it,
+    from moments, quantiles or a search. The parameters bear the names of the density's signature, so that
     ``jm.densities.weibull.mean(**fit.params)`` is the mean; ``jaxmle densities`` prints them all.
 
     Arguments:
@@ -53,10 +53,10 @@ def distribution(
         fixed: parameters that are known, ``{"df": 4.0}``; a fit has none for ``n`` of the binomial and the
             beta-binomial, ``lower`` and ``upper`` of the truncated normal, which may be arrays (n,).
 
-    Returns a problem. Under ``jax.vmap`` it is a batch for :func:`jaxmle.fit_batch`. Some maxima are no smooth ones: the
-    location of a Laplace and the ends of a uniform are at observations, and the fit says that it is at a corner; the
-    scale of a Pareto is its smallest observation, where it is held. Some are at infinity (the concentration of counts
-    no more variable than Poisson's, the degrees of freedom of light tails): the fit says diverging.
+    Returns a problem. Under ``jax.vmap`` it is a batch for :func:`jaxmle.fit_batch`. Some maxima are no smooth ones:
+    the location of a Laplace and the ends of a uniform are at observations, and the fit says that it is at a corner;
+    the scale of a Pareto is its smallest observation, where it is held. Some are at infinity (the concentration of
+    counts no more variable than Poisson's, the degrees of freedom of light tails): the fit says diverging.
 
     Errors: ``ValueError`` for an unknown name, for a parameter that must be known and is not or that the density does
     not have, for shapes that do not fit; ``TypeError`` for a density of vectors, for censoring where the density has no
@@ -125,7 +125,8 @@ def _family(density) -> tuple[Entry, Family]:
     if isinstance(getattr(densities, name, None), ModuleType):
         raise TypeError(
             f"{name} is no density of single numbers with single numbers for parameters, which a sample needs: write "
-            f"its log-likelihood with jm.regression or jm.likelihood (labels: jm.models.softmax with a constant){several}"
+            f"its log-likelihood with jm.regression or jm.likelihood (labels: jm.models.softmax with a constant)"
+            f"{several}"
         )
     raise ValueError(f"there is no density {name!r}{several}")
 
@@ -214,7 +215,7 @@ def _begin(name: str, y, upper, weights, known):
                 begin[key] = known[key]
             continue
         value = found[key].astype(y.dtype)
-        if key == "scale":  # of a constant sample: its rounding error, so that the limit of the family sees it
+        if key in ("scale", "s"):  # of a constant sample: its rounding error, so that the limit of the family sees it
             value = jnp.where(value == 0, jnp.finfo(y.dtype).eps * jnp.max(jnp.abs(y)), value)
         good = jnp.isfinite(value) & ((value > 0) | (kind != POSITIVE))
         begin[key] = jnp.where(good, value, 1.0 if kind == POSITIVE else 0.0)

@@ -48,7 +48,7 @@ FAMILIES = {
     "normal": Family(starts_real.normal, limits.exact_fit),
     "pareto": Family(starts_positive.pareto, edges=("scale",), held=("scale",)),
     "poisson": Family(starts_counts.poisson),
-    "skew_normal": Family(starts_real.skew_normal, limits.exact_fit),
+    "skew_normal": Family(starts_real.skew_normal, limits.half_normal_or_exact),
     "student_t": Family(starts_real.student_t, limits.exact_fit),
     "truncated_normal": Family(starts_real.truncated_normal, limits.without_maximum),
     "uniform": Family(starts_real.uniform, limits.at_extremes, edges=("loc", "scale")),

@@ -12,6 +12,7 @@ from jaxmle.terms.objective import whole_tree
 
 _SLACK = 16.0  # a scale is no more than this many rounding errors of the observations
 _ONE_SIDED = 10.0  # the log of a kappa with which no observation lies on one side
+_HALF = 1e5  # a skewness parameter with which one side of the density is empty
 _ASIDE = 1e-7  # how far from a corner its slopes are taken, in units of the scale
 
 
@@ -30,12 +31,12 @@ def exact_fit_of_logs(objective: Any, params):
 
 
 def at_corner(objective: Any, params):
-    """At a corner where loc is an observation (and a power ``beta`` no more than 1), at which the slope jumps from rising to falling, and the other slopes are
-    zero; else as an exact fit.
+    """At a corner where loc is an observation (and a power ``beta`` no more than 1), at which the slope jumps from
+    rising to falling, and the other slopes are zero; else as an exact fit.
 
     A jump is more than twice what the slope changes by over two such distances beside it, which even a cusp's is: where
-    all is smooth the two are equal. The other slopes are in units of the parameters, and zero if they could not raise the
-    log-likelihood by about 1e-8.
+    all is smooth the two are equal. The other slopes are in units of the parameters, and zero if they could not raise
+    the log-likelihood by about 1e-8.
     """
     lift, point = whole_tree(params)
     names = sorted(params)
@@ -62,6 +63,12 @@ def at_corner_or_one_sided(objective: Any, params):
     one side of loc and the density is exponential."""
     one_sided = jnp.abs(jnp.log(params["kappa"])) > _ONE_SIDED
     return jnp.where(one_sided, codes.BOUNDARY, at_corner(objective, params))
+
+
+def half_normal_or_exact(objective: Any, params):
+    """Diverging where the skewness parameter has become so large that the density is half normal, with loc at an
+    extreme of the sample; else as an exact fit."""
+    return jnp.where(jnp.abs(params["a"]) > _HALF, codes.DIVERGING, exact_fit(objective, params))
 
 
 def without_maximum(objective: Any, params):

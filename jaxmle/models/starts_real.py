@@ -12,7 +12,7 @@ from jaxmle.densities import student_t as _student_t
 from jaxmle.models.sample import Sample, best_of
 
 _EULER = 0.5772156649015329
-_SHORT, _NEAR = 4096, 10  # how long a sample is searched for a cusp, among how many observations on either side
+_SHORT, _NEAR = 4096, 25  # how long a sample is searched for a cusp, among how many observations on either side
 _SHARP = 1.2  # a power below which the maximum is at an observation or next to one
 _NONE = 1e-24  # the share of a tail that there is not
 _FAR = 1e7  # the scale, in units of the sample, of a truncated normal that has become exponential
@@ -152,8 +152,8 @@ def skew_normal(s: Sample, known) -> dict:
 
 
 def genextreme(s: Sample, known) -> dict:
-    """By L-moments (Hosking, Wallis and Wood 1985), for their shape and some others, with a heavy tail by quartiles; wide
-    enough for every row."""
+    """By L-moments (Hosking, Wallis and Wood 1985), for their shape and some others, with a heavy tail by quartiles;
+    wide enough for every row."""
     spread, skewness = s.l_moments()
     k = 2 / (3 + skewness) - math.log(2) / math.log(3)
     others = jnp.asarray([-4.0, -2.5, -1.5, -1.0, -0.6, -0.4, -0.2, -0.05, 0.05, 0.2, 0.4, 0.7], s.y.dtype)

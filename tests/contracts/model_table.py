@@ -117,5 +117,11 @@ TABLE = [
         2.0 * np.exp(-0.7 * np.arange(ROWS) / 4.0) + 0.1 * NOISE,
         lambda p, y: stats.norm.logpdf(y, p["a"] * np.exp(-p["b"] * np.arange(ROWS) / 4.0), p["sigma"]),
     ),
+    Row(
+        "distribution of a Weibull",
+        lambda y, w: jm.models.distribution("weibull", y, weights=w),
+        np.abs(NOISE) + 0.1,
+        lambda p, y: stats.weibull_min.logpdf(y, p["c"], scale=p["scale"]),
+    ),
 ]
 OTHERS = {"LeastSquares", "least_squares"}
