@@ -14,9 +14,10 @@ from jaxmle.core import status as codes
 from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
 from jaxmle.fitting.collapse import has_spikes, is_unbounded
 from jaxmle.fitting.head_start import head_start, stride_of
+from jaxmle.fitting.succession import UNDECIDED, one_after_the_other
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.certify import Certificate, certificate_of, certified, certify
-from jaxmle.solvers.choice import METHODS, choose, method_of
+from jaxmle.solvers.choice import METHODS, choose, method_of, successor
 from jaxmle.solvers.loop import run
 from jaxmle.solvers.newton_cg import LONGEST, climb
 from jaxmle.solvers.penalty import Penalty
@@ -26,7 +27,6 @@ from jaxmle.terms.risk import has_corners
 TOLERANCE_OF_DTYPE = -1.0
 FINEST = 1e-19  # log-density; estimates are then within 5e-10 of their standard errors
 _DOUBLE = 1e-10  # eps of what is shorter than double precision is more
-_UNDECIDED = (codes.STALLED, codes.OUT_OF_STEPS, codes.STOPPED_SHORT)
 _UNKNOWING = (codes.STALLED, codes.STOPPED_SHORT, codes.SADDLE, codes.UNSETTLED)  # what no curvature looks like
 TRACED: list[None] = []  # grows by one whenever the program is traced
 
@@ -84,8 +84,9 @@ def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, j
     objective.check_structure()
     TRACED.append(None)
     start = space.to_z(values)
-    begin = start
+    begin, follower = start, None
     if solver is None:
+        follower = successor(start.size, as_objective(objective).is_rough)
         solver = choose(start.size, as_objective(objective).is_rough)[0]
         stride = stride_of(as_objective(objective), space, start) if solver.order == 2 else 1
         if stride > 1:
@@ -93,7 +94,11 @@ def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, j
             begin = _head_start(stride, jacobian, *constants, solver, max_steps)
             solver = dataclasses.replace(solver, reuse=True)
     tolerance = tolerance_in(start.dtype, tolerance)
-    solved = solve(jacobian, objective, space, begin, solver, tolerance, max_steps)
+    climbed = functools.partial(solve, jacobian, objective, space)
+    if follower is None:
+        solved = climbed(begin, solver, tolerance, max_steps)
+    else:
+        solved = one_after_the_other(climbed, begin, (solver, follower), tolerance, max_steps)
     status = verdict(objective, space, start, solved, limit, jacobian)
     return dataclasses.replace(
         solved, point=space.point(solved.z), value=solved.log_likelihood + solved.log_prior, status=status
@@ -230,7 +235,7 @@ def _finished(evaluate, finishes, has_matrix, tolerance, max_steps, ended: Ended
     """
     z, eps = ended.z, jnp.finfo(ended.z.dtype).eps
     enough = jnp.maximum(tolerance, eps**0.5)
-    stopped = codes.is_ok(ended.status) | jnp.isin(ended.status, jnp.asarray(_UNDECIDED))
+    stopped = codes.is_ok(ended.status) | jnp.isin(ended.status, jnp.asarray(UNDECIDED))
     wanted = stopped & ~(ended.pivot >= eps**0.5)
     budget = max_steps - ended.steps if finishes else jnp.zeros_like(ended.steps)
     budget = jnp.where(ended.status == codes.COMPLETED, 0, budget)

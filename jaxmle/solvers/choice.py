@@ -12,6 +12,8 @@ from jaxmle.solvers.optimistix_solver import Optimistix, is_minimiser
 from jaxmle.solvers.proximal_gradient import ProximalGradient
 from jaxmle.solvers.proximal_newton import ProximalNewton
 
+_LONGEST_ROUGH = 1000
+
 METHODS = (
     "a solver of your own",
     "Newton's method",
@@ -72,6 +74,12 @@ def choose(size: int, rough: bool) -> tuple[Any, int]:
     return solver, method_of(solver)
 
 
+def successor(size: int, rough: bool) -> Any:
+    """The solver that goes on where the one chosen ends undecided: proximal Newton, while a matrix can still be formed,
+    after proximal gradients that were too slow (fewer rows than numbers, a faint penalty). None where there is none."""
+    return ProximalNewton() if rough and LONGEST < size <= _LONGEST_ROUGH else None
+
+
 def reason(size: int, method: int) -> str:
     """Why :func:`choose` chose ``method``, the place in ``METHODS`` with either sign.
 
@@ -80,7 +88,10 @@ def reason(size: int, method: int) -> str:
     """
     short = f"{size} free number{'s' * (size != 1)}"
     kinks = "a prior with kinks and " if "proximal" in METHODS[abs(method)] else ""
-    return kinks + (short if size <= LONGEST else f"{short}, too many for a matrix")
+    if size <= LONGEST:
+        return kinks + short
+    follows = kinks and successor(size, rough=True) is not None
+    return f"{kinks}{short}, too many {'to begin with' if follows else 'for'} a matrix"
 
 
 def method_of(solver: Any) -> int:
