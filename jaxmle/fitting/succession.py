@@ -14,8 +14,8 @@ _KEPT = 60  # evaluations for the second
 
 
 def one_after_the_other(climbed: Callable, start, solvers: tuple, tolerance, max_steps) -> Any:
-    """What ``climbed(start, solver, tolerance, max_steps)`` finds with the first of ``solvers``; where that is undecided
-    with the second, from where the first ended. Both together take at most ``max_steps``."""
+    """What ``climbed(start, solver, tolerance, max_steps)`` finds with the first of ``solvers``; where that is
+    undecided with the second, from where the first ended. Both together take at most ``max_steps``."""
     kept = jnp.minimum(_KEPT, max_steps // 2)
     found = climbed(start, solvers[0], tolerance, max_steps - kept)
 
