@@ -91,6 +91,12 @@ def test_a_warning_in_a_notebook_is_an_error():
         execute.execute(notebook)
 
 
+def test_every_plot_of_the_package_is_shown_not_only_the_first():
+    sources = ["import jaxmle as jm", "jm.plots.losses();", "jm.plots.losses(against='margin');"]
+    run = execute.execute(execute.nbformat.v4.new_notebook(cells=[*map(execute.nbformat.v4.new_code_cell, sources)]))
+    assert outputs_of(run) == [[], ["display_data"], ["display_data"]]
+
+
 def test_long_helpers_are_seen():
     body = "\n".join(f"    x = {i}" for i in range(5))
     assert helpers(f"%matplotlib inline\ndef long(x):\n{body}") == [("long", 6)]

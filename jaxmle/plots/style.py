@@ -38,7 +38,10 @@ def axes(ax: Any = None, width: float = 6.0, height: float = 4.0) -> Any:
     matplotlib, pyplot = _matplotlib()
     if ax is None:
         with matplotlib.rc_context(_OF_NEW_AXES):
-            return pyplot.subplots(figsize=(width, height), layout="constrained")[1]
+            ax = pyplot.subplots(figsize=(width, height), layout="constrained")[1]
+            interactive = matplotlib.is_interactive()
+        # The first figure loads the backend. That of notebooks then switches this on, and shows nothing without it.
+        matplotlib.interactive(interactive)
     if not isinstance(ax, matplotlib.axes.Axes):
         raise TypeError(
             f"ax must be one Axes of matplotlib, not a {type(ax).__name__}: take one of those that "
