@@ -146,6 +146,29 @@ def test_censored_as_scipy(peer, name, held, ours):
     np.testing.assert_allclose(fit.value, -_cost(peer, ours(params), data), rtol=1e-10)
 
 
+DEVICES = [13.0, 22.0, 17.0, 15.0, 20.0, 18.0]  # hours to failure, the example of scipy.stats.CensoredData
+CUT = np.minimum(stats.weibull_min.rvs(2.5, scale=30.0, size=250, random_state=np.random.default_rng(7)), 40.0)
+
+
+@pytest.mark.parametrize(
+    "y, running, name, peer",
+    [
+        (DEVICES, [False] * 4 + [True] * 2, "exponential", stats.expon),
+        (DEVICES, [False] * 4 + [True] * 2, "weibull", stats.weibull_min),
+        (CUT, CUT == 40.0, "weibull", stats.weibull_min),
+    ],
+    ids=["devices", "devices weibull", "weibull"],
+)
+def test_the_examples_of_scipys_censored_data(y, running, name, peer):
+    fit = fit_of(name, y, censored=np.asarray(running)).raise_if_failed()
+    data = stats.CensoredData.right_censored(y, running)
+    theirs = peer.fit(data, floc=0)
+    *shape, _, scale = theirs
+    ours = [float(fit.params[key]) for key in (["c", "scale"] if shape else ["scale"])]
+    np.testing.assert_allclose(ours, [*shape, scale], rtol=2e-4)  # scipy stops at 1e-4
+    assert float(fit.value) >= -_cost(peer, theirs, data) - 1e-9
+
+
 def _cost(peer, params, data):
     """Minus the log-likelihood of censored data, by scipy's distribution functions."""
     frozen = peer(*params)
