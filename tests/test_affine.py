@@ -95,10 +95,16 @@ def test_curvature_equals_automatic_differentiation(name, block):
 
     fit = jm.Fit.at(term, params)
     z = fit.z
-    found = evaluate_in_z(term, fit.space, z, 2)
-    np.testing.assert_allclose(found.value, whole(params), rtol=1e-13)
-    np.testing.assert_allclose(
-        found.gradient, jax.grad(lambda z: whole(fit.space.params(z)))(z), rtol=1e-11, atol=1e-12
-    )
-    hessian = jax.hessian(lambda z: whole(fit.space.params(z)))(z)
+    found = jax.jit(lambda z: evaluate_in_z(term, fit.space, z, 2))(z)
+
+    @jax.jit
+    def by_jax(z):
+        def flat(z):
+            return whole(fit.space.params(z))
+
+        return flat(z), jax.grad(flat)(z), jax.hessian(flat)(z)
+
+    value, gradient, hessian = by_jax(z)
+    np.testing.assert_allclose(found.value, value, rtol=1e-13)
+    np.testing.assert_allclose(found.gradient, gradient, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(-found.curvature, hessian, rtol=1e-10, atol=1e-11)
