@@ -1,5 +1,7 @@
 """Pictures of estimates and of climbs: the numbers on the Axes are those of the fits."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -186,6 +188,21 @@ def test_starts_end_at_their_maxima():
     fewer = jax.tree.map(lambda leaf: leaf[:3], scattered)
     with pytest.raises(ValueError, match="there are 3 starts, and the fit is from 12"):
         jm.plots.starts(fewer, fit, "x")
+
+
+def test_starts_that_ran_away_are_left_outside_the_frame():
+    # The ends of seven of twelve are at 1e-110, as scales are that shrink on one observation; the top is at 2.
+    hill = jm.log_prior(lambda p: 2.0 * jnp.log(p["scale"]) - p["scale"] - (p["x"] - 1.0) ** 2)
+    scattered = jm.random_starts(jax.random.key(0), {"scale": jm.positive(1.0), "x": 0.0}, 12)
+    fit, _ = jm.fit_best(hill, scattered)
+    lost = jnp.arange(12) < 7
+    gone = jnp.where(lost[:, None], jnp.array([-253.0, 1e300]), fit.history["z"])
+    history = {**fit.history, "z": gone, "maximum": jnp.where(lost, -1, fit.history["maximum"])}
+    fit = dataclasses.replace(fit, history=history)
+    for which in (("scale", "x"), "scale", "x"):
+        ax = jm.plots.starts(scattered, fit, which)
+        assert np.abs([ax.get_xlim(), ax.get_ylim()]).max() < 20.0
+        assert entries(ax) == ["highest: 5 starts", "no maximum: 7"]
 
 
 def test_losses_side_by_side():

@@ -66,7 +66,7 @@ def starts(
             ax.plot(*here[lanes, 0].T, "o", color=colour, mfc="white", ms=4, ls="", alpha=0.8)
         ends = {"color": colour, "ms": 7, "ls": "", "label": name, "zorder": 4}
         ax.plot(*here[lanes, -1].T, marker, alpha=1.0 if len(places) == 2 else 0.7, **ends)
-    _frame(ax, here)
+    _frame(ax, here, np.asarray(history["maximum"]) >= 0)
     style.legend_above(ax, 2)
     if len(places) == 2:
         return style.name_axes(ax, *labels, *units)
@@ -97,19 +97,23 @@ def _groups(maximum, value):
         yield f"no maximum: {(maximum < 0).sum()}", style.GREY, "x", np.flatnonzero(maximum < 0)
 
 
-def _frame(ax, points) -> None:
-    """The limits of the axes, those that ran away left outside: the middle of the starts, three times as wide. Positive
-    numbers of several magnitudes are on a logarithmic axis."""
+def _frame(ax, points, found) -> None:
+    """The limits of the axes: the middle of the starts and of the maxima ``found``, three times as wide, so that those
+    that ran away are left outside. Positive numbers of several magnitudes are on a logarithmic axis."""
+    points = np.where(np.isfinite(points), points, np.nan)
+    if found.any():
+        points[~found, -1, -points.shape[1] :] = np.nan
     flat = points.reshape(-1, 2)
-    flat = flat[np.isfinite(flat).all(axis=1)]
-    logs = (flat > 0).all(axis=0) & (flat.max(axis=0) > _MAGNITUDES * np.abs(flat).min(axis=0))
-    flat = np.where(logs, np.log(np.where(logs, flat, 1.0)), flat)
-    low, high = np.quantile(flat, [0.02, 0.98], axis=0)
+    if np.isnan(flat).all(axis=0).any():
+        return
+    positive = (np.nanmin(flat, axis=0) > 0) & (np.nanmax(flat, axis=0) > _MAGNITUDES * np.nanmin(abs(flat), axis=0))
+    flat = np.where(positive, np.log(np.where(positive, flat, 1.0)), flat)
+    low, high = np.nanquantile(flat, [0.02, 0.98], axis=0)
     wide = np.maximum(high - low, 1e-12)
-    inside = ((flat >= low - wide) & (flat <= high + wide)).all(axis=1)
-    low, high = flat[inside].min(axis=0), flat[inside].max(axis=0)
+    inside = np.where((flat >= low - wide) & (flat <= high + wide), flat, np.nan)
+    low, high = np.nanmin(inside, axis=0), np.nanmax(inside, axis=0)
     margin = 0.06 * np.maximum(high - low, 1e-12)
     ends = np.stack([low - margin, high + margin])
-    (left, bottom), (right, top) = np.where(logs, np.exp(np.where(logs, ends, 0.0)), ends)
+    (left, bottom), (right, top) = np.where(positive, np.exp(np.where(positive, ends, 0.0)), ends)
     ax.set(xlim=(left, right), ylim=(bottom, top))
-    ax.set(**{f"{name}scale": "log" for name, is_log in zip("xy", logs, strict=True) if is_log})
+    ax.set(**{f"{name}scale": "log" for name, is_log in zip("xy", positive, strict=True) if is_log})
