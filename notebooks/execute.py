@@ -26,11 +26,15 @@ FOLDER = Path(__file__).parent
 DPI, COLOURS = 100, 128  # of pictures, which are kept with a palette: a third of the size, and no difference to see
 MACHINERY = ("IPython", "asyncio", "ipykernel", "jupyter_client", "matplotlib_inline", "tornado", "traitlets", "zmq")
 # Warnings are errors wherever they come from, but for the machinery that runs the cells, which a reader never sees.
+# This is said anew before each cell, since some libraries let their own warnings through when they are imported.
 BEFORE = f"""
-import warnings
-warnings.simplefilter("error")
-for machinery in {MACHINERY}:
-    warnings.filterwarnings("ignore", module=machinery + r"($|\\.)")
+def _before_each_cell(*_):
+    import warnings
+    warnings.simplefilter("error")
+    for machinery in {MACHINERY}:
+        warnings.filterwarnings("ignore", module=machinery + r"($|\\.)")
+
+get_ipython().events.register("pre_execute", _before_each_cell)
 get_ipython().run_line_magic("xmode", "Minimal")
 get_ipython().run_line_magic("config", "InlineBackend.rc = {{'figure.dpi': {DPI}}}")
 """

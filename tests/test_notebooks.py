@@ -26,7 +26,8 @@ def cells_of(name, kind):
 
 
 def outputs_of(notebook):
-    return [[output.output_type for output in cell.outputs] for cell in notebook.cells if cell.cell_type == "code"]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [[output.get("name", output.output_type) for output in cell.outputs] for cell in code]
 
 
 def helpers(source):
@@ -85,8 +86,8 @@ def test_a_notebook_runs_from_a_clean_kernel_and_what_to_copy_runs_by_itself(nam
 
 
 def test_a_warning_in_a_notebook_is_an_error():
-    cell = execute.nbformat.v4.new_code_cell("import warnings\nwarnings.warn('not like this')")
-    notebook = execute.nbformat.v4.new_notebook(cells=[cell])
+    sources = ["import warnings\nwarnings.simplefilter('always')", "warnings.warn('not like this')"]
+    notebook = execute.nbformat.v4.new_notebook(cells=[*map(execute.nbformat.v4.new_code_cell, sources)])
     with pytest.raises(execute.CellExecutionError, match="not like this"):
         execute.execute(notebook)
 
