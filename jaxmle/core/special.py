@@ -11,7 +11,7 @@ hand. What is left:
 
 A function has a `custom_jvp` only where automatic differentiation of its formula would cancel; the
 derivatives of the others, trigamma and beyond among them, are those of a short polynomial in 1/x, far cheaper
-than `polygamma`.
+than `polygamma`. A rule in two arguments is one function, so that one may be a scalar and the other an array.
 """
 
 from collections.abc import Iterable
@@ -208,10 +208,10 @@ def compound_log(x: Real, n: Real) -> Real:
     return n * jnp.log1p(x / n)
 
 
-compound_log.defjvps(
-    lambda tangent, out, x, n: tangent / (1 + x / n),
-    lambda tangent, out, x, n: tangent * compound_slope(x / n),
-)
+@compound_log.defjvp
+def _(primals, tangents):
+    x, n = primals
+    return compound_log(x, n), tangents[0] / (1 + x / n) + tangents[1] * compound_slope(x / n)
 
 
 @jax.custom_jvp
@@ -302,7 +302,10 @@ def log_quotient(x: Real, y: Real) -> Real:
     return jnp.where(safe, jnp.log(jnp.where(safe, quotient, 1.0)), jnp.log(x) - jnp.log(y))
 
 
-log_quotient.defjvps(lambda tangent, out, x, y: tangent / x, lambda tangent, out, x, y: -tangent / y)
+@log_quotient.defjvp
+def _(primals, tangents):
+    x, y = primals
+    return log_quotient(x, y), tangents[0] / x - tangents[1] / y
 
 
 def log1p_ratio(x: Real) -> Real:
@@ -320,10 +323,11 @@ def scaled_log1p(z: Real, c: Real) -> Real:
     return z * log1p_ratio(c * z)
 
 
-scaled_log1p.defjvps(
-    lambda tangent, out, z, c: tangent / (1 + c * z),
-    lambda tangent, out, z, c: tangent * (z * z * jax.jvp(log1p_ratio, (c * z,), (jnp.ones_like(c * z),))[1]),
-)
+@scaled_log1p.defjvp
+def _(primals, tangents):
+    z, c = primals
+    bend = jax.jvp(log1p_ratio, (c * z,), (jnp.ones_like(c * z),))[1]
+    return scaled_log1p(z, c), tangents[0] / (1 + c * z) + tangents[1] * (z * z * bend)
 
 
 def expm1_ratio(x: Real) -> Real:
