@@ -52,6 +52,7 @@ RANGES = {
     "loglogistic": {"c": _SHAPE, "scale": _SCALE},
     "lognormal": {"log_scale": (EVEN, -4.0, 4.0), "s": (LOG, 0.05, 5.0)},
     "negative_binomial": {"log_mean": (EVEN, -1.0, 6.0), "concentration": (LOG, 0.1, 100.0)},
+    "negative_binomial_linear": {"log_mean": (EVEN, -1.0, 6.0), "dispersion": (LOG, 0.05, 30.0)},
     "normal": _LOC_SCALE,
     "pareto": {"b": (LOG, 0.1, 50.0), "scale": _SCALE},
     "poisson": {"log_rate": (EVEN, -4.0, 7.0)},

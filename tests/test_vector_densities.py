@@ -16,7 +16,8 @@ FACTOR = np.array([[1.5, 0.0, 0.0], [-0.4, 0.8, 0.0], [0.7, 0.3, 2.0]])
 COV = FACTOR @ FACTOR.T
 LOC = np.array([0.3, -1.0, 2.0])
 NAMES = ["multinomial", "dirichlet", "dirichlet_multinomial", "lkj_cholesky"]
-NAMES += ["multivariate_normal", "multivariate_normal_precision", "multivariate_student_t"]
+NAMES += ["multivariate_normal", "multivariate_normal_precision", "multivariate_normal_low_rank"]
+NAMES += ["multivariate_student_t"]
 LOGITS = np.array([0.4, -0.3, 1.0])
 ALPHA = np.array([0.5, 2.0, 7.5])
 
@@ -40,6 +41,17 @@ def test_multivariate_normal():
     exact = stats.multivariate_normal(LOC, COV).logpdf(ys)
     _check(d.multivariate_normal, ys, (LOC, FACTOR), exact)
     _check(d.multivariate_normal_precision, ys, (LOC, np.linalg.inv(COV)), exact)
+
+
+def test_multivariate_normal_of_low_rank():
+    """Also where the factors explain nearly all, and the residual is a ten thousandth of what is explained."""
+    ys = np.random.default_rng(4).normal(size=(5, 3)) * [1, 10, 100]
+    loadings = np.array([[1.0, 0.0], [-0.5, 2.0], [0.3, 0.7]])
+    for variances in ([0.5, 1.0, 2.0], [1e-4, 1e-4, 1e-4]):
+        exact = stats.multivariate_normal(LOC, loadings @ loadings.T + np.diag(variances)).logpdf(ys)
+        rtol = 1e-12 if variances[0] > 0.1 else 1e-8  # scipy's eigenvalues lose four digits
+        _check(d.multivariate_normal_low_rank, ys, (LOC, loadings, variances), exact, rtol)
+    assert np.isnan(float(d.multivariate_normal_low_rank.logpdf(LOC, LOC, loadings, -np.ones(3))))
 
 
 def test_what_is_above_the_diagonal_is_not_looked_at():

@@ -45,6 +45,7 @@ FAMILIES = {
     "loglogistic": Family(starts_positive.loglogistic),
     "lognormal": Family(starts_positive.lognormal, limits.exact_fit_of_logs),
     "negative_binomial": Family(starts_counts.negative_binomial),
+    "negative_binomial_linear": Family(starts_counts.negative_binomial_linear),
     "normal": Family(starts_real.normal, limits.exact_fit),
     "pareto": Family(starts_positive.pareto, edges=("scale",), held=("scale",)),
     "poisson": Family(starts_counts.poisson),

@@ -35,6 +35,11 @@ def negative_binomial(s: Sample, known) -> dict:
     return {"log_mean": jnp.log(mean), "concentration": mean**2 / over}
 
 
+def negative_binomial_linear(s: Sample, known) -> dict:
+    """The log of the mean, and by how much of it the variance exceeds it; a little where it does not."""
+    return {"log_mean": jnp.log(s.mean), "dispersion": jnp.maximum(s.deviation**2 / s.mean - 1, 0.01)}
+
+
 def beta_binomial(s: Sample, known) -> dict:
     """By moments; a small correlation of trials where there is none."""
     n = known["n"]

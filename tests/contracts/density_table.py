@@ -69,6 +69,10 @@ def _negative_binomial(y, log_mean, r):
     return mp.loggamma(y + r) - mp.loggamma(r) - mp.loggamma(y + 1) - r * mp.log1p(m / r) - y * mp.log1p(r / m)
 
 
+def _negative_binomial_linear(y, log_mean, alpha):
+    return _negative_binomial(y, log_mean, mp.exp(log_mean) / alpha)
+
+
 _LOGITS = (-700.0, -40.0, -3.0, 0.0, 0.5, 3.0, 40.0, 700.0)
 _COUNTS = (0, 1, 2, 5, 15, 16, 17, 100, 10**4, 10**6)
 
@@ -278,6 +282,21 @@ TABLE = [
         free=(1, 2),
         invalid=[(-1, 0.3, 2.0), (1.5, 0.3, 2.0), (np.inf, 0.3, 2.0), (-np.inf, 0.3, 2.0)],
         typical=(1.4, 3.0),
+    ),
+    Row(
+        module=densities.negative_binomial_linear,
+        exact=_negative_binomial_linear,
+        frozen=lambda log_mean, alpha: stats.nbinom(np.exp(log_mean) / alpha, 1 / (1 + alpha)),
+        grid=grid(
+            (0, 1, 5, 16, 100, 10**4, 10**6),
+            (-700.0, -30.0, 0.0, 2.75, 9.2, 13.8),
+            (1e-6, 0.2, 7.5, 1e3),
+        ),
+        points=[(2, 0.3, 1.5), (0, -3.0, 0.5), (0, 2.0, 1e-6), (16, 2.8, 1e-3), (10**4, 9.0, 20.0), (100, 0.0, 7.0)],
+        free=(1, 2),
+        invalid=[(-1, 0.3, 2.0), (1.5, 0.3, 2.0), (np.inf, 0.3, 2.0), (-np.inf, 0.3, 2.0)],
+        typical=(1.4, 0.7),
+        positive=("dispersion",),
     ),
 ]
 
