@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import time
 from pathlib import Path
 
@@ -11,9 +12,17 @@ pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
-SPEC = importlib.util.spec_from_file_location("notebooks_execute", FOLDER / "execute.py")
-execute = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(execute)
+
+
+def script(name):
+    """A script of the folder as a module."""
+    spec = importlib.util.spec_from_file_location(f"notebooks_{name}", FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+execute, pictures = script("execute"), script("pictures")
 NAMES = [path.name for path in execute.paths()]
 SECONDS = 120
 LARGEST = 300_000  # bytes of a file: pages that anybody opens on the web
@@ -49,6 +58,14 @@ def test_notebooks_are_numbered():
     numbers = [name[:2] for name in NAMES]
     assert NAMES
     assert len(set(numbers)) == len(numbers)
+
+
+def test_the_readme_links_every_notebook_and_shows_pictures_as_they_are_in_them():
+    readme = (FOLDER.parent / "README.md").read_text()
+    assert re.findall(r"\(notebooks/([^/)]*\.ipynb)\)", readme) == NAMES
+    for file, place in pictures.PICTURES.items():
+        assert f"(notebooks/pictures/{file})" in readme
+        assert (FOLDER / "pictures" / file).read_bytes() == pictures.picture(*place)
 
 
 @pytest.mark.parametrize("name", NAMES)
