@@ -29,8 +29,8 @@ def _quadratic(*arguments: ArrayLike):
 def logpmf(y: ArrayLike, log_mean: ArrayLike, dispersion: ArrayLike) -> Float[Array, "..."]:
     """Log-probability of the negative binomial distribution with variance `(1 + alpha) m`.
 
-    Formula: `log Gamma(y + r) - log Gamma(r) - log y! + y log(alpha/(1 + alpha)) - r log(1 + alpha)` with `r = m/alpha`,
-    `m = exp(log_mean)` and `alpha = dispersion`: that of `negative_binomial` with the concentration r.
+    Formula: `log Gamma(y + r) - log Gamma(r) - log y! + y log(alpha/(1 + alpha)) - r log(1 + alpha)` with `r =
+    m/alpha`, `m = exp(log_mean)` and `alpha = dispersion`: that of `negative_binomial` with the concentration r.
 
     Args:
         y: counts, whole numbers, any shape.

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxmle.core import linalg
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, Evaluation, derivatives
-from jaxmle.terms.objective import Objective, Term, as_objective, flatten_point, whole_tree
+from jaxmle.terms.objective import Objective, Term, as_objective, flatten_point, value_at
 from jaxmle.terms.problem import Problem, as_problem
 from jaxmle.terms.without_data import WithoutData
 
@@ -21,7 +21,7 @@ class Firth(WithoutData):
 
     def log_density(self, params):
         """The penalty at ``params``, all of whose numbers are taken as free."""
-        return self.evaluate(*whole_tree(params), 0).value
+        return value_at(self, params)
 
     def evaluate(self, lift, point, order, curvature=OBSERVED):
         flat, cut = flatten_point(point)
