@@ -13,7 +13,7 @@ from benchmarks.measure import Row, machine, save, show
 from benchmarks.question import Skip, judged
 
 QUESTIONS = ("startup", "kernels", "evaluation", "logistic", "negative_binomial", "softmax", "profiles", "solvers")
-SLOW = ("batches", "groups", "size", "training")  # asked by name only: minutes, and gigabytes
+SLOW = ("batches", "densities", "groups", "size", "training")  # asked by name only: minutes, and gigabytes
 FOLDER = pathlib.Path(__file__).parent / "results"
 
 

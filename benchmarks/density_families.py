@@ -11,7 +11,6 @@ from scipy import special, stats
 TRIALS = 12
 MEAN = np.array([0.5, -1.0, 2.0])
 FACTOR = np.array([[1.0, 0.0, 0.0], [0.5, 1.2, 0.0], [-0.3, 0.4, 0.8]])
-CUTPOINTS = np.array([-1.0, 0.2, 1.5])
 
 
 class Family(NamedTuple):
@@ -29,16 +28,10 @@ class Family(NamedTuple):
 _LOC_SCALE = {"loc": 0.5, "scale": 2.0}
 _A_SCALE = {"a": 5.5, "scale": 2.0}
 _A_B = {"a": 2.5, "b": 3.5}
-_LOGITS = {"logits": np.array([0.4, -0.3, 1.0])}
 
 
 def _kumaraswamy(y, a, b):
     return np.log(a * b) + special.xlogy(a - 1, y) + special.xlog1py(b - 1, -(y**a))
-
-
-def _ordinal(y, location, cutpoints):
-    """The table of log-masses: one location serves all the rows."""
-    return np.log(np.diff([0.0, *special.expit(cutpoints - location), 1.0]))[y.astype(int)]
 
 
 def _truncnorm(y, loc, scale, lower, upper):
@@ -125,11 +118,6 @@ DISCRETE = {
         lambda d, n, logits: d.BinomialLogits(logits, n),
         known={"n": TRIALS},
     ),
-    "categorical": Family(
-        _LOGITS,
-        lambda y, logits: special.log_softmax(logits)[y.astype(int)],
-        lambda d, logits: d.CategoricalLogits(logits),
-    ),
     "geometric": Family({"logits": -1.4}, lambda y, logits: stats.geom.logpmf(y, special.expit(logits))),
     "negative_binomial": Family(
         {"log_mean": 1.4, "concentration": 3.0},
@@ -137,11 +125,6 @@ DISCRETE = {
             y, concentration, concentration / (concentration + np.exp(log_mean))
         ),
         lambda d, log_mean, concentration: d.NegativeBinomial2(jnp.exp(log_mean), concentration),
-    ),
-    "ordinal": Family(
-        {"location": 0.4, "cutpoints": CUTPOINTS},
-        _ordinal,
-        lambda d, location, cutpoints: d.OrderedLogistic(location, cutpoints),
     ),
     "poisson": Family(
         {"log_rate": 1.4},

@@ -41,6 +41,8 @@ ASKED = [
     ("batches", "loop over statsmodels Logit"),
     ("batches", "loop over NumPy Newton"),
     ("batches", "jaxmle fit_batch with 1 % bad lanes"),
+    ("densities", "scipy or NumPy, value only"),
+    ("densities", "jaxmle"),
     ("groups", "loop over statsmodels Poisson"),
     ("groups", "jaxmle"),
     ("profiles", "jaxmle profile"),

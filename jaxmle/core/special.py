@@ -151,7 +151,8 @@ def log_factorial_excess(k: Real) -> Real:
     table = jnp.asarray(_SMALL_FACTORIALS, k.dtype)
     near = k < len(_SMALL_FACTORIALS)
     far = jnp.where(near, 16.0, k)
-    series = 0.5 * jnp.log(far) + _HALF_LOG_TWO_PI + _odd_series(far, _STIRLING)
+    # A logarithm that most callers take themselves: the compiler makes it one.
+    series = 0.5 * jnp.log(jnp.maximum(k, 1.0)) + _HALF_LOG_TWO_PI + _odd_series(far, _STIRLING)
     return jnp.where(near, table[jnp.where(near, k, 0.0).astype(jnp.int32)], series)
 
 
@@ -296,10 +297,13 @@ def log1mexp_exp(x: Real) -> Real:
 
 @jax.custom_jvp
 def log_quotient(x: Real, y: Real) -> Real:
-    """log(x / y) for positive x and y: of the quotient, unless that leaves the range of the dtype."""
-    quotient = x / y
-    safe = (quotient > jnp.finfo(x.dtype).tiny) & (quotient < jnp.inf)
-    return jnp.where(safe, jnp.log(jnp.where(safe, quotient, 1.0)), jnp.log(x) - jnp.log(y))
+    """log(x / y) for positive x and y, also where the quotient leaves the range of the dtype: one logarithm."""
+    quotient, half = x / y, -(-jnp.finfo(x.dtype).maxexp * 21 // 40)
+    over, under = quotient == jnp.inf, quotient < jnp.finfo(x.dtype).tiny
+    down, up = 2.0**-half, 2.0**half
+    scaled = (x * jnp.where(under, up, down)) / (y * jnp.where(under, down, up))
+    shift = jnp.where(over, 1.0, jnp.where(under, -1.0, 0.0)) * (2 * half * log(2))
+    return jnp.log(jnp.where(over | under, scaled, quotient)) + shift
 
 
 @log_quotient.defjvp

@@ -4,15 +4,32 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxmle.core.linalg import UNROLLED
+
 
 def solve_lower(
     factor: Float[Array, "... k k"], right: Float[Array, "... k"], transpose: bool = False
 ) -> Float[Array, "... k"]:
-    """z with L z = right (L' z where `transpose`), L being the lower triangle of `factor`."""
+    """z with L z = right (L' z where `transpose`), L being the lower triangle of `factor`.
+
+    Small systems are written out: faster than LAPACK for each row, and where rows are spread over the devices of one
+    processor its calls can wait for ever for the threads that they need.
+    """
+    if factor.shape[-1] <= UNROLLED:
+        return _substituted(factor, right, transpose)
     shape = jnp.broadcast_shapes(factor.shape[:-2], right.shape[:-1])
     factor = jnp.broadcast_to(factor, (*shape, *factor.shape[-2:]))
     right = jnp.broadcast_to(right, (*shape, right.shape[-1]))[..., None]
     return jax.lax.linalg.triangular_solve(factor, right, left_side=True, lower=True, transpose_a=transpose)[..., 0]
+
+
+def _substituted(factor, right, transpose):
+    """The same, entry by entry, from the first on, or from the last where `transpose`."""
+    z, size = {}, factor.shape[-1]
+    for i in reversed(range(size)) if transpose else range(size):
+        known = sum((factor[..., j, i] if transpose else factor[..., i, j]) * z[j] for j in z)
+        z[i] = (right[..., i] - known) / factor[..., i, i]
+    return jnp.stack([z[i] for i in range(size)], axis=-1)
 
 
 def times_lower(factor: Float[Array, "... k k"], z: Float[Array, "... k"]) -> Float[Array, "... k"]:
