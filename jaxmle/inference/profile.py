@@ -217,6 +217,7 @@ def _profile(objective, space, z, status, level, max_steps, function, *, targets
         functions, lanes = targets.functions(space), targets.lanes(z.dtype, z.size, signs)
     covariance, ended = search(evaluate, z, 0.5 * quantile**2, lanes, functions, status, max_steps)
     lower, upper = jnp.split(jnp.where(outcome.has_end(ended.status), ended.end, jnp.nan), 2)
+    inside = jnp.split(ended.inside, 2)
     codes_lower, codes_upper = jnp.split(ended.status, 2)
     cov = jnp.where(codes.is_ok(status), covariance.matrix, jnp.nan)
     whole = jnp.asarray(level, z.dtype), jnp.max(ended.steps)
@@ -224,7 +225,8 @@ def _profile(objective, space, z, status, level, max_steps, function, *, targets
         value, wald = functions(z)[0], quantile * errors(jax.jacfwd(functions)(z), cov)[0]
         ends = (-lower[0], upper[0], codes_lower[0], codes_upper[0], value - wald, value + wald)
         return _found(dict(zip(_ENDS, ends, strict=True)), value, *whole)
-    ends = _in_params(targets, space, z, (-lower, upper, codes_lower, codes_upper))
+    sides = ((-lower, -inside[0], codes_lower, -jnp.inf), (upper, inside[1], codes_upper, jnp.inf))
+    ends = _in_params(targets, space, z, sides)
     ends = *ends, *_wald(targets, space, z, cov, quantile)
     p = space.scalars(z).size
     blank = (jnp.nan, jnp.nan, outcome.NOT_ASKED, outcome.NOT_ASKED, jnp.nan, jnp.nan)
@@ -264,13 +266,17 @@ def one_function(z, signs) -> Profiled:
     return Profiled(nothing, all_of_it, jnp.asarray(signs, z.dtype), jnp.zeros(count, z.dtype))
 
 
-def _in_params(targets, space, z, ends):
-    """Ends and their outcomes in params; an infinite end that stands for a finite limit is that limit."""
-    lower, upper, *found = ends
+def _in_params(targets, space, z, sides):
+    """Ends and their outcomes in params; an infinite end that stands for a finite limit is that limit. A search that
+    was given up where numbers stop, still inside, has found that there is no end."""
     falls = targets.falls(space, z)
     pairs = []
-    for end, code in ((lower, found[0]), (upper, found[1])):
-        value = targets.to_scalars(space, z, end)
+    for end, inside, code, beyond in sides:
+        limit = targets.to_scalars(space, z, jnp.full_like(end, beyond))
+        given_up = (code == outcome.AT_EDGE) | (code == outcome.STUCK) | (code == outcome.OUT_OF_STEPS)
+        endless = given_up & _is_as_good_as(targets.to_scalars(space, z, inside), limit)
+        value = jnp.where(endless, limit, targets.to_scalars(space, z, end))
+        code = jnp.where(endless, outcome.ENDLESS, code)
         at_limit = (code == outcome.ENDLESS) & jnp.isfinite(value)
         pairs.append((value, jnp.where(at_limit, outcome.AT_LIMIT, code)))
     (low, code_low), (high, code_high) = pairs
@@ -280,6 +286,13 @@ def _in_params(targets, space, z, ends):
         jnp.where(falls, code_high, code_low),
         jnp.where(falls, code_low, code_high),
     )
+
+
+def _is_as_good_as(value, limit):
+    """Whether numbers end, not the support, where ``value`` is the last one before ``limit``."""
+    about = jnp.finfo(value.dtype)
+    near = jnp.abs(value - limit) <= about.tiny**0.25
+    return jnp.where(jnp.isfinite(limit), near, jnp.sign(limit) * value >= about.max**0.25)
 
 
 def _wald(targets, space, z, cov, quantile):

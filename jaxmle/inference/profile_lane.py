@@ -156,7 +156,7 @@ def choose(aim: Aim, target: Profiled, functions: Callable | None, lane: Lane) -
     ridge, sight = _look(aim, target, functions, lane)
     start = lane.steps == 0
     wanted = jnp.sqrt(2.0 * aim.drop)
-    nearer = jnp.minimum(wanted * sight.rate, _GROWTH * (1.0 + jnp.abs(sight.at)))  # no width where nothing curves
+    nearer = jnp.minimum(wanted * sight.rate, _far(sight))
     top = dataclasses.replace(sight, height=lane.peak, root=jnp.zeros_like(sight.root))
     slow = ~(ridge.gain <= jnp.maximum(0.02 * aim.drop, aim.little()[1]))
     lane = dataclasses.replace(
@@ -169,10 +169,11 @@ def choose(aim: Aim, target: Profiled, functions: Callable | None, lane: Lane) -
     return _onwards(aim, target, lane, ridge, sight)
 
 
-def hear(aim: Aim, lane: Lane, evaluation: Evaluation) -> Lane:
+def hear(aim: Aim, target: Profiled, functions: Callable | None, lane: Lane, evaluation: Evaluation) -> Lane:
     """The lane after it was told the ``evaluation`` at ``lane.z``; the curvature counts where it asked for it."""
     finite = evaluation.is_finite()
-    anew, moved = _refreshed(lane, evaluation, finite), _judged(aim, lane, evaluation, finite)
+    astray = jnp.zeros((), bool) if functions is None else _astray(lane, target.seen(functions, lane.z)[0])
+    anew, moved = _refreshed(lane, evaluation, finite), _judged(aim, lane, evaluation, finite, astray)
     lane = jax.tree.map(lambda a, b: jnp.where(lane.refresh, a, b), anew, moved)
     return dataclasses.replace(lane, steps=lane.steps + 1)
 
@@ -180,17 +181,26 @@ def hear(aim: Aim, lane: Lane, evaluation: Evaluation) -> Lane:
 def _refreshed(lane, evaluation, finite) -> Lane:
     curvature = jnp.where(finite, evaluation.curvature, lane.curvature)
     scale = jnp.maximum(lane.scale, jnp.sqrt(jnp.abs(jnp.diagonal(curvature))))
-    return dataclasses.replace(lane, curvature=curvature, scale=scale, exact=jnp.ones((), bool), refresh=~finite)
+    yes = jnp.ones((), bool)
+    status = jnp.where(finite, lane.status, outcome.STUCK)
+    return dataclasses.replace(lane, curvature=curvature, scale=scale, exact=yes, refresh=~yes, status=status)
 
 
-def _judged(aim, lane, evaluation, finite) -> Lane:
+def _astray(lane, landed):
+    """Whether a step along the ridge of a curved quantity ``landed`` short of half the way that it was to bring."""
+    wanted = lane.to - lane.last.at
+    rounding = 8.0 * jnp.finfo(landed.dtype).eps * jnp.abs(landed) + 1e-10 * lane.unit
+    return lane.onward & ~(jnp.sign(wanted) * (landed - lane.last.at - 0.5 * wanted) >= -rounding)
+
+
+def _judged(aim, lane, evaluation, finite, astray) -> Lane:
     """The lane on the point it asked for where what was found there is near what was expected, else with shorter
     steps."""
     error, change = evaluation.value - lane.expected, lane.expected - lane.value
     allowed = jnp.maximum(aim.drop, jnp.abs(change))
     climbs = error >= -(1.0 - 1e-4) * change
     blind = (jnp.abs(change) <= aim.noise) & (error >= -2.0 * aim.noise)
-    accept = finite & jnp.where(lane.onward, error >= -_OFF * allowed, climbs | blind)
+    accept = finite & ~astray & jnp.where(lane.onward, error >= -_OFF * allowed, climbs | blind)
     lane = dataclasses.replace(lane, refresh=~accept | (jnp.abs(error) > _POOR * allowed))
     higher = accept & (evaluation.value - lane.peak > aim.much)
     lane = dataclasses.replace(lane, status=jnp.where(higher, outcome.HIGHER, lane.status))
@@ -324,19 +334,25 @@ def _verdict(aim, lane, ridge, sight, excess, trusted, to, change):
         there = there & (off <= little_excess) & (jnp.abs(to - sight.at) <= _LEVEL_OFF * lane.unit)
     else:
         there = there & (jnp.abs(excess) <= little_excess) & sight.is_steady()
-    way = sight.at - lane.origin
+    way, usual = sight.at - lane.origin, jnp.minimum(lane.unit, _far(sight))
     flat = jnp.abs(ridge.slope) * way <= _FLAT * aim.drop * ridge.length
     endless = trusted & (excess > 0) & (way >= 0.99 * lane.unit) & (way > 0) & flat & (not aim.to_level)
-    edge = trusted & (excess > 0) & (lane.broken - lane.inside <= 1e-7 * jnp.maximum(way, 1e-3 * lane.unit))
-    shortest = 1e-9 * jnp.maximum(lane.unit, jnp.abs(way))
+    edge = trusted & (excess > 0) & (lane.broken - lane.inside <= 1e-7 * jnp.maximum(way, 1e-3 * usual))
+    shortest = 1e-9 * jnp.maximum(usual, jnp.abs(way))
     idle = trusted & (ridge.gain <= little_gain)  # nothing to do across, so what is not there must move along
-    stuck = lane.exact & jnp.where(idle, (jnp.abs(change) < shortest) & ~there, lane.radius < shortest / lane.unit)
+    cramped = lane.radius < 1e-9 * jnp.maximum(1.0, jnp.abs(way) / lane.unit)
+    stuck = lane.exact & jnp.where(idle, (jnp.abs(change) < shortest) & ~there, cramped)
     found = jnp.where(aim.noise > jnp.finfo(sight.at.dtype).eps ** 0.25, outcome.AT_ROUNDING, outcome.FOUND)
     found = jnp.where(lane.rising & (not aim.to_level), outcome.RISING, found)
     ended = jnp.select(
         [there, endless, edge, stuck], [found, outcome.ENDLESS, outcome.AT_EDGE, outcome.STUCK], outcome.SEARCHING
     )
     return jnp.where(lane.status == outcome.SEARCHING, ended, lane.status)
+
+
+def _far(sight):
+    """A long way for the quantity, where nothing curves to tell of one."""
+    return _GROWTH * (1.0 + jnp.abs(sight.at))
 
 
 def _widest(dtype):

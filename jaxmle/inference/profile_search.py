@@ -24,7 +24,7 @@ def search(evaluate: Callable, fit, drop, targets: Profiled, functions, status, 
     start = evaluate(fit, 2)
     covariance = covariance_of(start.curvature)
     settled, ran_away = codes.is_ok(status), (status == codes.DIVERGING) | (status == codes.BOUNDARY)
-    aim = Aim(fit, start, _left(covariance, start), jnp.asarray(drop, fit.dtype), ran_away, to_level)
+    aim = Aim(fit, start, _left(covariance, start, ran_away), jnp.asarray(drop, fit.dtype), ran_away, to_level)
     begins = jnp.where(settled | ran_away, jnp.asarray(outcome.SEARCHING), outcome.NO_FIT)
 
     def running(lanes):
@@ -38,7 +38,8 @@ def search(evaluate: Callable, fit, drop, targets: Profiled, functions, status, 
         told = jnp.where(jnp.any(anew), anew, asks)
         kind = jnp.where(jnp.any(anew), 2, jnp.any(asks).astype(int))
         evaluations = jax.lax.switch(kind, (nothing, gradients, curvatures), lanes.z, told)
-        return _where(told, jax.vmap(lambda lane, e: hear(aim, lane, e))(lanes, evaluations), lanes)
+        heard = jax.vmap(lambda target, lane, e: hear(aim, target, functions, lane, e))(targets, lanes, evaluations)
+        return _where(told, heard, lanes)
 
     def gradients(z, _):
         flat = jax.vmap(lambda z: evaluate(z, 1))(z)
@@ -57,10 +58,12 @@ def search(evaluate: Callable, fit, drop, targets: Profiled, functions, status, 
     return covariance, dataclasses.replace(lanes, status=ended)
 
 
-def _left(covariance, start):
-    """The log-density that the quadratic model still sees to be gained; infinite where this is no maximum."""
+def _left(covariance, start, ran_away):
+    """The log-density that the quadratic model still sees to be gained; infinite where this is no maximum. Where the
+    fit ran away the curvature is about to vanish, and its sign is a matter of rounding."""
     known = jnp.where(jnp.isnan(covariance.matrix), 0.0, covariance.matrix)
-    return jnp.where(covariance.indefinite, jnp.inf, 0.5 * jnp.dot(start.gradient, known @ start.gradient))
+    seen = 0.5 * jnp.dot(start.gradient, known @ start.gradient)
+    return jnp.where(covariance.indefinite, jnp.where(ran_away, 0.0, jnp.inf), seen)
 
 
 def _of_some(evaluate, z, wanted):
