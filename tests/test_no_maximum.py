@@ -6,8 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from bad_input import X, assert_says, normal, normal_rows, normal_start
+from sklearn.datasets import load_iris
 
 import jaxmle as jm
+from jaxmle.core import status as codes
 
 # Maxima that do not exist
 
@@ -242,3 +244,19 @@ def test_a_parameter_that_is_not_used_spoils_no_other():
     assert fit.params["c"] == 1.0
     assert_says(fit.message, "not unique")
     assert_says(jm.summary(term, fit), "free", "c")
+
+
+IRIS = load_iris()
+
+
+@pytest.mark.parametrize("solver", [None, jm.solvers.LBFGS()], ids=["Newton", "L-BFGS"])
+@pytest.mark.parametrize("unit", [1.0, 0.1])
+def test_one_class_of_three_is_separated(unit, solver):
+    """Setosa's sepals can be told from the others' by a line (Albert and Anderson 1984, section 3); what separates it
+    fades away and is lost in rounding, which is not flat."""
+    x = np.column_stack([np.ones(150), IRIS.data[:, :2] / unit])
+    fit = jm.fit(jm.models.softmax(x, IRIS.target), solver=solver)
+    assert int(fit.status) == codes.DIVERGING, fit.message
+    twice = np.column_stack([x[50:], x[50:, 1]])
+    flat = jm.fit(jm.models.logistic(twice, IRIS.target[50:] - 1), solver=solver)
+    assert int(flat.status) == codes.FLAT, flat.message

@@ -3,12 +3,17 @@
 from collections.abc import Callable
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jaxmle.core import linalg
 from jaxmle.core import status as codes
 from jaxmle.solvers.newton import Newton
 from jaxmle.solvers.newton_cg import NewtonCGState
+from jaxmle.solvers.quadratic import positive
+
+_CURVED, _PART = 1e-4, 1e-3
 
 
 class Certificate(eqx.Module):
@@ -30,8 +35,10 @@ def certify(
     """Look at ``z``, which was found from ``start``, and one Newton step on, with ``evaluate(z)`` of order 2."""
     newton = Newton(switch=jnp.inf)
     here = newton.update(newton.init(z, jnp.finfo(z.dtype).tiny, size), evaluate(z))
-    diverging = _is_lost(here.evaluation, z, start)
     there = newton.update(here, evaluate(here.z))
+    near = here.left < jnp.finfo(z.dtype).eps ** 0.5
+    diverging = _is_lost(here.evaluation, z, start) | (there.fading & near)
+    diverging |= jax.lax.cond(here.flat, lambda: _has_faded(here, evaluate(start), start), lambda: jnp.zeros((), bool))
     left = jnp.where(jnp.isfinite(here.left), jnp.maximum(here.left, 0.0), jnp.nan)
     return Certificate(
         left, here.z - z, jnp.isnan(left), here.flat, diverging | (there.status == codes.DIVERGING), here.pivot
@@ -44,6 +51,19 @@ def _is_lost(evaluation, z, start):
     curving = jnp.abs(jnp.diagonal(evaluation.curvature)) * z**2
     moved = jnp.abs(z - start) > 0.5 * jnp.abs(z)
     return jnp.any(moved & (curving < jnp.finfo(z.dtype).eps ** 2) & (jnp.abs(z) > 1.0))
+
+
+def _has_faded(here, before, start):
+    """Whether the directions without curvature had some at the start, and still have a gradient, if only of rounding:
+    collinear columns never had any, and what has been switched off has none at all."""
+    scale = positive(here.scale)
+    values, vectors = jnp.linalg.eigh(linalg.unit_diagonal(here.evaluation.curvature, scale))
+    null = jnp.abs(values) <= linalg.null_threshold(values.size, values.dtype) * jnp.max(jnp.abs(values))
+    way = vectors @ jnp.where(null, (scale * (here.best - start)) @ vectors, 0.0)
+    length = jnp.maximum(jnp.linalg.norm(way), jnp.finfo(way.dtype).tiny)
+    way = way / length
+    curved = way @ linalg.unit_diagonal(before.curvature, scale) @ way
+    return (curved > _CURVED) & jnp.any((jnp.abs(way) > _PART) & (here.evaluation.gradient != 0))
 
 
 def certificate_of(state: NewtonCGState) -> Certificate:

@@ -11,7 +11,17 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxmle.core import status
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG, Evaluation
 from jaxmle.solvers import trust_region
-from jaxmle.solvers.quadratic import Judgement, decrement_of, ended, idle_after, judge, magnitude_of, positive, resized
+from jaxmle.solvers.quadratic import (
+    Judgement,
+    decrement_of,
+    ended,
+    idle_after,
+    is_fading,
+    judge,
+    magnitude_of,
+    positive,
+    resized,
+)
 
 _NEAR, _SAME = 1e-2, 0.1
 
@@ -37,6 +47,7 @@ class NewtonState(eqx.Module):
     scale: Float[Array, " m"]
     exact: Bool[Array, ""]
     flat: Bool[Array, ""]
+    fading: Bool[Array, ""]
     last_step: Float[Array, " m"]
     curvature_ratio: Float[Array, ""]
 
@@ -101,6 +112,7 @@ class Newton(eqx.Module):
             scale=jnp.zeros(m, dtype),
             exact=jnp.zeros((), bool),
             flat=jnp.zeros((), bool),
+            fading=jnp.zeros((), bool),
             last_step=jnp.zeros(m, dtype),
             curvature_ratio=jnp.ones((), dtype),
             tolerance=jnp.asarray(tolerance, dtype),
@@ -241,4 +253,5 @@ def _moved(state, evaluation, accept, exact):
 def _conclude(state, judged, final):
     """The state with its status: still running, or how it ended. ``final``: no other curvature is to come."""
     nowhere = jnp.all(state.z == state.best) | (state.radius < jnp.finfo(state.z.dtype).tiny ** 0.5)
-    return dataclasses.replace(state, status=ended(state, judged, state.step, final, True, nowhere))
+    how = ended(state, judged, state.step, final, True, nowhere)
+    return dataclasses.replace(state, status=how, fading=is_fading(state, state.step))

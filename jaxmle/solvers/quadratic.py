@@ -74,7 +74,9 @@ def ended(state, judged: Judgement, step, final, settled, nowhere):
     """
     eps, left = jnp.finfo(state.z.dtype).eps, state.left
     done = final & (left < state.tolerance) & settled
-    diverging = final & _is_fading(state, step) & (left < jnp.maximum(eps**0.65, state.tolerance))
+    diverging = final & is_fading(state, step) & (left < jnp.maximum(eps**0.65, state.tolerance))
+    # What faded until it was lost in rounding is not flat: it went on as long as it could be seen.
+    diverging |= final & state.fading & state.flat & (left < jnp.sqrt(eps))
     # Tries below rounding that do not even lower the gradient: nothing more can be seen from here.
     blind = (~judged.accept & state.whole) | (state.idle >= _PATIENCE)
     # Not where a radius that shrank at a jump hides what is left.
@@ -99,7 +101,7 @@ def ended(state, judged: Judgement, step, final, settled, nowhere):
     )
 
 
-def _is_fading(state, step):
+def is_fading(state, step):
     """Whether whole steps find ever less curvature: on a separated direction each is as long as the last and finds 1/e
     of it."""
     length = jnp.linalg.norm(state.scale * state.last_step)
