@@ -24,8 +24,8 @@ def uniform(where: str | Callable, lower: Any = -inf, upper: Any = inf) -> LogPr
     Returns a term, to be added to a likelihood. Errors: ``KeyError`` from ``jm.fit`` where no leaf has that name. Ends
     in the wrong order leave no room: the log-density is minus infinity everywhere, and the fit says so.
 
-    >>> [float(uniform("x", 0.0, 1.0)({"x": x})) for x in (0.5, 1.5)]
-    [0.0, -inf]
+    >>> [round(float(uniform("x", 0.0, 2.0)({"x": x})), 4) for x in (0.5, 2.5)]
+    [-0.6931, -inf]
     >>> float(uniform("x", lower=0.0)({"x": 1.5}))
     0.0
 
