@@ -233,6 +233,17 @@ def test_scalars_broadcast(row):
     np.testing.assert_allclose(_at_typical("logprob", row, y), each, rtol=1e-12)
 
 
+def test_derivatives_in_scalars_are_the_sums_over_the_rows():
+    """A rule for derivatives in two arguments, one of them a scalar beside an array."""
+    for name in ("inverse_gamma", "pareto", "weibull", "genextreme", "student_t", "poisson"):
+        row = next(row for row in TABLE if row.name == name)
+        y = jnp.asarray(_ordinary(row)[:3], float)
+        at, places = [jnp.asarray(float(x)) for x in row.typical], tuple(range(len(row.typical)))
+        whole = jax.grad(lambda *at, y=y, row=row: jnp.sum(row.logprob(y, *at)), places)(*at)
+        each = [jax.grad(lambda *at, one=one, row=row: row.logprob(one, *at), places)(*at) for one in y]
+        np.testing.assert_allclose(whole, np.sum(each, axis=0), rtol=1e-12)
+
+
 @per_density
 def test_any_dtype_of_observation(row):
     """Integers and booleans are cast to the dtype of the parameters, and so is a float32."""
