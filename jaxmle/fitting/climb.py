@@ -143,4 +143,4 @@ def on_device(number, kind):
 @functools.lru_cache(maxsize=1024)
 def _copied(number, kind, _):
     with jax.ensure_compile_time_eval():
-        return jnp.asarray(np.asarray(number, jnp.result_type(kind)))
+        return jax.device_put(np.asarray(number, jnp.result_type(kind)))

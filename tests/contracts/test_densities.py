@@ -380,7 +380,8 @@ def test_the_room_is_whole():
 
     made = {"censored", "hurdle", "mixture", "transformed", "truncated", "zero_inflated"}
     vectors = {"multinomial", "dirichlet", "dirichlet_multinomial", "lkj_cholesky"}
-    vectors |= {"multivariate_normal", "multivariate_normal_precision", "multivariate_student_t"}
+    vectors |= {"multivariate_normal", "multivariate_normal_precision", "multivariate_normal_low_rank"}
+    vectors |= {"multivariate_student_t"}
     assert {row.name for row in TABLE} | made | vectors == set(densities.__all__)
     assert doctest.testmod(densities).failed == 0
 

@@ -49,8 +49,14 @@ def test_models(row):
 
 @pytest.mark.parametrize("row", [*SMOOTH, *ROUGH_TABLE], ids=lambda row: row.name)
 def test_priors(row):
-    wide = jm.models.logistic(X, EVENTS) + row.make("beta", row.number)
-    truth, found = jm.fit(wide), jm.fit(_narrow(wide))
+    """Where a prior has its support on part of the line, the leaf has the mark of it, and groups of events of which
+    three in four happen have their maximum inside."""
+    into, mark = getattr(row, "into", np.asarray), getattr(row, "mark", jm.free)
+    groups = np.eye(3)[np.arange(40) % 3], (np.arange(40) // 3 % 4 > 0).astype(float)
+    wide = jm.models.logistic(*((X, EVENTS) if mark is jm.free else groups)) + row.make("beta", row.number)
+    begin = into(np.zeros(3))
+    truth = jm.fit(wide, {"beta": mark(jnp.asarray(begin))})
+    found = jm.fit(_narrow(wide), {"beta": mark(jnp.asarray(begin, jnp.float32))})
     assert found.ok
     assert found.params["beta"].dtype == jnp.float32
     assert found.value.dtype == jnp.float32
