@@ -134,5 +134,7 @@ def _plain(row: dict) -> dict:
 
 
 def in_new_process(code: str) -> str:
-    """What ``code`` prints in a fresh interpreter."""
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    """What ``code`` prints in a fresh interpreter, which keeps its bytecode as that of an installed package is kept."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=kept).stdout

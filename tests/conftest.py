@@ -33,7 +33,7 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
-# Tracing makes millions of small objects that live long; looking through them all for cycles took an eighth of the time.
+# Tracing makes millions of small objects that live long; looking through all for cycles took an eighth of the time.
 gc.freeze()
 gc.set_threshold(100_000, 50, 100)
 

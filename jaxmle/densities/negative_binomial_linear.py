@@ -20,10 +20,9 @@ def support(y: ArrayLike, log_mean: ArrayLike, dispersion: ArrayLike) -> Bool[Ar
     return negative_binomial.support(y, log_mean, dispersion)
 
 
-def _quadratic(*arguments: ArrayLike):
-    """The same distribution by the concentration m/alpha, its parameters last."""
-    *others, log_mean, dispersion = floats(*arguments)
-    return *others, log_mean, jnp.exp(log_mean) / dispersion
+def _concentration(log_mean, dispersion):
+    """That of the same distribution in its other form, m/alpha."""
+    return jnp.exp(log_mean) / dispersion
 
 
 def logpmf(y: ArrayLike, log_mean: ArrayLike, dispersion: ArrayLike) -> Float[Array, "..."]:
@@ -50,7 +49,8 @@ def logpmf(y: ArrayLike, log_mean: ArrayLike, dispersion: ArrayLike) -> Float[Ar
     # Where the mean is nearly zero the probability of any count above zero is a multiple of it, to rounding.
     least = -jnp.log(jnp.finfo(log_mean.dtype).max) / 4
     under = jnp.minimum(log_mean - least, 0.0)
-    some = negative_binomial.logpmf(*_quadratic(y, jnp.maximum(log_mean, least), dispersion)) + under
+    above = jnp.maximum(log_mean, least)
+    some = negative_binomial.logpmf(y, above, _concentration(above, dispersion)) + under
     return jnp.where((y == 0) & (log_mean < least), -jnp.exp(log_mean) * jnp.log1p(dispersion) / dispersion, some)
 
 
@@ -60,7 +60,8 @@ def logcdf(y: ArrayLike, log_mean: ArrayLike, dispersion: ArrayLike) -> Float[Ar
     >>> round(float(logcdf(2, 1.0, 0.5)), 4)
     -0.6449
     """
-    return negative_binomial.logcdf(*_quadratic(y, log_mean, dispersion))
+    y, log_mean, dispersion = floats(y, log_mean, dispersion)
+    return negative_binomial.logcdf(y, log_mean, _concentration(log_mean, dispersion))
 
 
 def logsf(y: ArrayLike, log_mean: ArrayLike, dispersion: ArrayLike) -> Float[Array, "..."]:
@@ -69,7 +70,8 @@ def logsf(y: ArrayLike, log_mean: ArrayLike, dispersion: ArrayLike) -> Float[Arr
     >>> round(float(logsf(2, 1.0, 0.5)), 4)
     -0.7439
     """
-    return negative_binomial.logsf(*_quadratic(y, log_mean, dispersion))
+    y, log_mean, dispersion = floats(y, log_mean, dispersion)
+    return negative_binomial.logsf(y, log_mean, _concentration(log_mean, dispersion))
 
 
 def mean(log_mean: ArrayLike, dispersion: ArrayLike) -> Float[Array, "..."]:
@@ -100,4 +102,5 @@ def sample(
     >>> sample(jax.random.key(0), 0.0, 2.0, shape=(3,)).shape
     (3,)
     """
-    return negative_binomial.sample(key, *_quadratic(*spread(shape, log_mean, dispersion)))
+    log_mean, dispersion = spread(shape, log_mean, dispersion)
+    return negative_binomial.sample(key, log_mean, _concentration(log_mean, dispersion))
