@@ -43,8 +43,9 @@ def derivatives(theta, x, y):
 
 def _newton(data, tolerance):
     x, y = data
-    start = np.append(np.zeros(x.shape[1]), 1.0)
-    start[0] = np.log(y.mean())
+    beta = numpy_reference.newton(lambda beta: numpy_reference.poisson(beta, x, y), np.zeros(x.shape[1])).estimate
+    mean = np.exp(x @ beta)
+    start = np.append(beta, np.sum(mean**2) / np.sum((y - mean) ** 2 - mean))  # farther off the information is indefinite
     return numpy_reference.newton(lambda theta: derivatives(theta, x, y), start, tolerance)
 
 
