@@ -45,7 +45,8 @@ def _newton(data, tolerance):
     x, y = data
     beta = numpy_reference.newton(lambda beta: numpy_reference.poisson(beta, x, y), np.zeros(x.shape[1])).estimate
     mean = np.exp(x @ beta)
-    start = np.append(beta, np.sum(mean**2) / np.sum((y - mean) ** 2 - mean))  # farther off the information is indefinite
+    # Farther off the information is indefinite.
+    start = np.append(beta, np.sum(mean**2) / np.sum((y - mean) ** 2 - mean))
     return numpy_reference.newton(lambda theta: derivatives(theta, x, y), start, tolerance)
 
 
