@@ -136,6 +136,16 @@ def _notes(inference):
     status = int(inference.status)
     if status not in (codes.CONVERGED, codes.STALLED_AT_ROUNDING):
         yield codes.sentence(status)[:1].upper() + codes.sentence(status)[1:] + "."
+    yield from _missing_errors(inference)
+    yield from at_limits(inference)
+    yield from remarks_on(inference)
+    yield from _missing_criteria(inference)
+    if inference.remarks is not None:
+        yield from inference.remarks(inference.params, float(inference.nobs))
+
+
+def _missing_errors(inference):
+    """What has no standard error, and why."""
     directions = inference.free_directions()
     if directions and bool(inference.indefinite):
         yield (
@@ -157,8 +167,10 @@ def _notes(inference):
         missing = ~np.isfinite(np.asarray(inference.bse_z)) & (np.asarray(inference.sides) == 0)
         if missing.any():
             yield f"No standard error exists for {', '.join(np.asarray(inference.space.z_labels())[missing])}."
-    yield from at_limits(inference)
-    yield from remarks_on(inference)
+
+
+def _missing_criteria(inference):
+    """Why AIC and BIC are not defined."""
     if inference.losses:
         yield (
             f"The objective has a loss ({', '.join(inference.losses)}), so it is no model's log-likelihood: standard "
@@ -181,5 +193,3 @@ def _notes(inference):
             f"Standard errors are {_made_of(KINDS[inference.covariance])}; the log-likelihood is without the prior, "
             "and AIC and BIC are not defined with one."
         )
-    if inference.remarks is not None:
-        yield from inference.remarks(inference.params, float(inference.nobs))
