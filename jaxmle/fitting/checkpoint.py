@@ -36,6 +36,7 @@ class Run(eqx.Module):
     best: Best | None
     epoch: Any
     log_likelihood: Any
+    log_prior: Any
     held_out: Any
     steps: Any
 
@@ -45,7 +46,7 @@ class Run(eqx.Module):
         dtype = carry.log_likelihood.total.dtype
         best = Best(carry.free, carry.state, np.full((), -np.inf, dtype)) if held_out else None
         none = np.zeros(0, dtype)
-        return cls(carry, best, np.asarray(0), none, none, np.zeros(0, carry.taken.dtype))
+        return cls(carry, best, np.asarray(0), none, none, none, np.zeros(0, carry.taken.dtype))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +104,7 @@ def _of_any_length(run: Run) -> Run:
     return dataclasses.replace(
         run,
         log_likelihood=any_length(run.log_likelihood),
+        log_prior=any_length(run.log_prior),
         held_out=any_length(run.held_out),
         steps=any_length(run.steps),
     )

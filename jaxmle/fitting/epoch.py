@@ -27,6 +27,7 @@ class Carry(eqx.Module):
     average: Any  # of the iterates, None where it is not asked for
     state: Any  # of the user's functions
     log_likelihood: Sum  # over the steps of the epoch so far
+    log_prior: Sum  # likewise
     taken: Int[Array, ""]  # steps since the start
     halted: Bool[Array, ""]  # a step was not finite; what is carried is from before it
 
@@ -75,6 +76,7 @@ def begin(space: Space, values, optimiser, state, averaged: bool) -> Carry:
         average=free if averaged else None,
         state=jax.tree.map(jnp.asarray, state),
         log_likelihood=Sum.of(jnp.zeros((), z.dtype)),
+        log_prior=Sum.of(jnp.zeros((), z.dtype)),
         taken=jnp.zeros((), int),
         halted=~jnp.all(jnp.isfinite(z)),
     )
@@ -166,6 +168,7 @@ def _step(task: Task, carry: Carry, places, counted, key) -> Carry:
         average=_averaged(carry, moved, task.average_from),
         state=state,
         log_likelihood=carry.log_likelihood.plus(steps * value + likelihood),
+        log_prior=carry.log_prior.plus(prior),
         taken=carry.taken + 1,
         halted=carry.halted,
     )
@@ -264,9 +267,10 @@ def _point(space, free):
 
 
 def _from_zero(carry, first):
-    """``carry`` with the sum over the epoch begun anew before its first step."""
-    begun = jax.tree.map(lambda number: jnp.where(first == 0, 0, number), carry.log_likelihood)
-    return dataclasses.replace(carry, log_likelihood=begun)
+    """``carry`` with the sums over the epoch begun anew before its first step."""
+    sums = carry.log_likelihood, carry.log_prior
+    likelihood, prior = jax.tree.map(lambda number: jnp.where(first == 0, 0, number), sums)
+    return dataclasses.replace(carry, log_likelihood=likelihood, log_prior=prior)
 
 
 def _memory(optimiser, free):

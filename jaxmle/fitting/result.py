@@ -80,8 +80,10 @@ class Fit(eqx.Module):
     @property
     def ok(self):
         """Whether this is an estimate: True or False, or an array of them for a batch."""
-        good = codes.is_ok(self.status)
-        return good if is_traced(good) else np.asarray(good) if np.ndim(good) else bool(good)
+        if is_traced(self.status):
+            return codes.is_ok(self.status)
+        good = codes.is_ok(np.asarray(self.status))  # on the host: nothing is compiled for it
+        return good if good.ndim else bool(good)
 
     @property
     def message(self):

@@ -16,13 +16,14 @@ from jaxmle.terms.problem import Problem
 class Trace(eqx.Module):
     """How high a climb had got. Made by :func:`trace`.
 
-    ``value`` is the log-posterior at the best point met in the first ``steps`` evaluations; ``left`` the part of it
-    that its last Newton step says is still to be gained there, NaN where no curvature is known; ``status`` how it
-    stood.
+    ``value`` is the log-posterior at the best point met in the first ``steps`` evaluations, ``log_prior`` the part of it
+    that is prior; ``left`` what its last Newton step says is still to be gained there, NaN where no curvature is known;
+    ``status`` how it stood.
     """
 
     steps: Int[Array, " k"]
     value: Float[Array, " k"]
+    log_prior: Float[Array, " k"]
     left: Float[Array, " k"]
     status: Int[Array, " k"]
 
@@ -68,6 +69,7 @@ def trace(
     return Trace(
         jnp.asarray([int(found.steps) for found in fits]),
         jnp.stack([found.value for found in fits]),
+        jnp.stack([found.log_prior for found in fits]),
         jnp.stack([0.5 * jnp.square(found.newton_decrement) for found in fits]),
         jnp.asarray([int(found.status) for found in fits]),
     )

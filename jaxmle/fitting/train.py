@@ -98,8 +98,8 @@ def train(
     Returns a :class:`Fit`, its values taken over all rows at the parameters returned (one more pass). It never says
     converged: its status is that the steps were completed, that held-out data stopped it early, or that the loss (or
     the held-out log-likelihood in every epoch) was not finite, with the last parameters before that. ``history`` has
-    ``log_likelihood`` for each epoch (over its batches, while it was moving), the number of ``steps`` taken and
-    ``held_out``, as arrays; ``state`` is the last state, or that of the best epoch.
+    ``log_likelihood`` and ``log_prior`` for each epoch (over its batches, while it was moving), the number of ``steps``
+    taken and ``held_out``, as arrays; ``state`` is the last state, or that of the best epoch.
 
     Errors: ``TypeError`` for an optimiser that is none of optax's, a key that is not one, a term that is not smooth,
     or batches that can be gone through only once; ``ValueError`` for sizes and counts that cannot be, terms with
@@ -172,7 +172,7 @@ def _fit(training: Training, run: Run, space: Space) -> Fit:
     free, state = training.estimate(run)
     found = training.measured(free, state)
     point, z, log_jacobian, gradient_norm = ending(training.task.space, free, found)
-    history = {"log_likelihood": jnp.asarray(run.log_likelihood), "steps": jnp.asarray(run.steps)}
+    history = {name: jnp.asarray(getattr(run, name)) for name in ("log_likelihood", "log_prior", "steps")}
     if training.held_out is not None:
         history["held_out"] = jnp.asarray(run.held_out)
     return Fit(

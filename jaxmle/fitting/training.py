@@ -168,11 +168,13 @@ class Training:
     def _close(self, run: Run) -> Run:
         """The run after an epoch, with its line in the history; NaN where the epoch broke off."""
         dtype = run.log_likelihood.dtype
-        mean = np.asarray(run.carry.log_likelihood.value) / np.asarray(self.task.steps, dtype)
+        sums, steps = (run.carry.log_likelihood, run.carry.log_prior), np.asarray(self.task.steps, dtype)
+        means = [np.asarray(np.nan, dtype) if run.carry.halted else np.asarray(each.value) / steps for each in sums]
         run = dataclasses.replace(
             run,
             epoch=np.asarray(int(run.epoch) + 1),
-            log_likelihood=np.append(run.log_likelihood, np.asarray(np.nan, dtype) if run.carry.halted else mean),
+            log_likelihood=np.append(run.log_likelihood, means[0]),
+            log_prior=np.append(run.log_prior, means[1]),
             steps=np.append(run.steps, np.asarray(run.carry.taken)),
         )
         return run if self.held_out is None or run.best is None else self._scored(run, self.held_out, run.best)

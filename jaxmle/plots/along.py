@@ -83,7 +83,12 @@ def _drops(objective, fit, which, places, others, points):
 
 def noun_of(objective: Term | Problem) -> str:
     """What the value of ``objective`` is called."""
-    return "log-posterior" if has_prior(as_problem(objective).objective) else "log-likelihood"
+    return noun_with(has_prior(as_problem(objective).objective))
+
+
+def noun_with(prior: bool) -> str:
+    """What a value is called that has a ``prior`` in it, or none."""
+    return "log-posterior" if prior else "log-likelihood"
 
 
 def drop_of(level: float, count: int) -> float:

@@ -54,6 +54,14 @@ def scalars_of_lanes(fits: Fit, what: str = "this plot") -> np.ndarray:
     return np.asarray(jax.vmap(Space.scalars)(space, fits.z), float)
 
 
+def are_positive(space: Space) -> np.ndarray:
+    """For each unfixed scalar of params, whether its constraint is that it is positive, however large."""
+    limits = [space.bijections[leaf.index].limits() for leaf in space.unfixed()]
+    kinds = [low is not None and high is None and bool(np.all(np.asarray(low) >= 0)) for low, high in limits]
+    sizes = [int(np.prod(space.layout.shapes[leaf.index], dtype=int)) for leaf in space.unfixed()]
+    return np.repeat(kinds, sizes)
+
+
 def as_batch(fits: Fit | Sequence[Fit]) -> Fit:
     """A sequence of fits of one model as a batch; a batch as it is. Raises ``ValueError`` for several models."""
     if isinstance(fits, Fit):

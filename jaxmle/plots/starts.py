@@ -11,7 +11,7 @@ from jaxmle.fitting.result import Fit
 from jaxmle.parameters.space import Space
 from jaxmle.parameters.starts import free_values
 from jaxmle.plots import style
-from jaxmle.plots.numbers import chosen
+from jaxmle.plots.numbers import are_positive, chosen
 
 _MOST_MAXIMA = 6
 _MAGNITUDES = 50.0
@@ -66,7 +66,7 @@ def starts(
             ax.plot(*here[lanes, 0].T, "o", color=colour, mfc="white", ms=4, ls="", alpha=0.8)
         ends = {"color": colour, "ms": 7, "ls": "", "label": name, "zorder": 4}
         ax.plot(*here[lanes, -1].T, marker, alpha=1.0 if len(places) == 2 else 0.7, **ends)
-    _frame(ax, here, np.asarray(history["maximum"]) >= 0)
+    _frame(ax, here, np.asarray(history["maximum"]) >= 0, are_positive(fit.space)[list(places)])
     style.legend_above(ax, 2)
     if len(places) == 2:
         return style.name_axes(ax, *labels, *units)
@@ -97,20 +97,24 @@ def _groups(maximum, value):
         yield f"no maximum: {(maximum < 0).sum()}", style.GREY, "x", np.flatnonzero(maximum < 0)
 
 
-def _frame(ax, points, found) -> None:
-    """The limits of the axes: the middle of the starts and of the maxima ``found``, three times as wide, so that those
-    that ran away are left outside. Positive numbers of several magnitudes are on a logarithmic axis."""
+def _frame(ax, points, found, positive) -> None:
+    """The limits of the axes: the middle of the starts, three times as wide, and every maximum ``found``, so that those
+    that ran away are left outside. Numbers marked ``positive`` that span several magnitudes are on a logarithmic axis."""
     points = np.where(np.isfinite(points), points, np.nan)
     if found.any():
         points[~found, -1, -points.shape[1] :] = np.nan
     flat = points.reshape(-1, 2)
     if np.isnan(flat).all(axis=0).any():
         return
-    positive = (np.nanmin(flat, axis=0) > 0) & (np.nanmax(flat, axis=0) > _MAGNITUDES * np.nanmin(abs(flat), axis=0))
+    kept = np.zeros(points.shape[:2], bool)
+    kept[found, -1] = True
+    positive = positive & (np.nanmin(flat, axis=0) > 0)
+    positive &= np.nanmax(flat, axis=0) > _MAGNITUDES * np.nanmin(abs(flat), axis=0)
     flat = np.where(positive, np.log(np.where(positive, flat, 1.0)), flat)
     low, high = np.nanquantile(flat, [0.02, 0.98], axis=0)
     wide = np.maximum(high - low, 1e-12)
-    inside = np.where((flat >= low - wide) & (flat <= high + wide), flat, np.nan)
+    near = (flat >= low - wide) & (flat <= high + wide)
+    inside = np.where(near | kept.reshape(-1, 1), flat, np.nan)
     low, high = np.nanmin(inside, axis=0), np.nanmax(inside, axis=0)
     margin = 0.06 * np.maximum(high - low, 1e-12)
     ends = np.stack([low - margin, high + margin])
