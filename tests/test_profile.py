@@ -284,7 +284,7 @@ def test_new_numbers_compile_nothing_and_tables_take_every_form():
 
 def test_what_cannot_be_profiled_is_said():
     term, fit, _ = _dobson()
-    with pytest.raises(ValueError, match="level must be between 0 and 1"):
+    with pytest.raises(ValueError, match="level must be a number between 0 and 1"):
         jm.profile(term, fit, level=95)
     with pytest.raises(ValueError, match="max_steps must be one or more"):
         jm.profile(term, fit, max_steps=0)
@@ -301,7 +301,7 @@ def test_what_cannot_be_profiled_is_said():
     with pytest.raises(TypeError, match="a prior with kinks"):
         jm.profile(term + jm.priors.laplace("beta"), fit)
     likelihoods, fits = _gamma_fit()
-    with pytest.raises(ValueError, match="this is a batch of fits; profile each"):
+    with pytest.raises(ValueError, match="this is a batch of fits, and jm.profile takes one"):
         jm.profile(likelihoods, fits)
     with pytest.raises(ValueError, match="not one of this objective"):
         jm.profile(jm.likelihood(_gamma, likelihoods.data[0]), fit)

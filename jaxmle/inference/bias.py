@@ -10,6 +10,7 @@ from jaxmle.core.evaluation import EXPECTED, OBSERVED
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.covariance import covariance_of
+from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.infer import has_prior, is_scaled
 from jaxmle.inference.scores import row_weights, scores_in_z
 from jaxmle.terms.objective import Term
@@ -49,6 +50,7 @@ def bias(objective: Term | Problem, fit: Fit) -> Any:
 
     Source: Cox and Snell (1968), "A general definition of residuals", equation 20; Cordeiro and McCullagh (1991).
     """
+    check_one_fit(fit, "jm.bias")
     objective = as_problem(objective).objective
     if has_prior(objective) or is_scaled(objective) or fit.jacobian:
         raise ValueError(

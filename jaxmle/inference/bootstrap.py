@@ -15,6 +15,7 @@ from jaxmle.inference import resample
 from jaxmle.inference.asked import Asked
 from jaxmle.inference.carry import errors
 from jaxmle.inference.covariance import covariance_of
+from jaxmle.inference.door import check_key, check_one_fit
 from jaxmle.inference.drawn import Bootstrap
 from jaxmle.inference.groups import as_groups
 from jaxmle.inference.replicated import as_draws
@@ -72,8 +73,8 @@ def bootstrap(
     their sum, rounded.
 
     Errors: ``ValueError`` for an unknown kind, groups that do not go with it or do not fit the rows, fewer than two
-    draws; ``TypeError`` for likelihoods that have no rows, or responses that cannot be simulated; ``ImportError``
-    without tqdm for a bar.
+    draws, a batch of fits; ``TypeError`` for likelihoods that have no rows, responses that cannot be simulated, or a key
+    that is none; ``ImportError`` without tqdm for a bar.
 
     >>> import jax
     >>> import jaxmle as jm
@@ -85,7 +86,9 @@ def bootstrap(
     Source: Efron (1979), "Bootstrap methods: another look at the jackknife"; Rubin (1981); Mammen (1993); Davison and
     Hinkley (1997), chapters 2, 3 and 6.
     """
+    check_one_fit(fit, "jm.bootstrap")
     _check(kind, draws, groups)
+    check_key(key)
     problem = as_problem(objective)
     labels = None if groups is None else one_way(groups)
     scheme = resample.Scheme.of(kind, problem.objective, fit.space.unlabelled(), fit.z, labels)

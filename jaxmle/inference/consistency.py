@@ -15,6 +15,7 @@ from jaxmle.core.tree import is_traced
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.asked import Asked
+from jaxmle.inference.door import check_key, check_one_fit
 from jaxmle.inference.printed import Printed, refuse_batch
 from jaxmle.inference.resample import PARAMETRIC, Scheme
 from jaxmle.parameters.space import Space
@@ -92,6 +93,8 @@ def check_consistency(objective: Term | Problem, fit: Fit, key: Any, draws: int 
 
     Source: Bartlett (1953), "Approximate confidence intervals"; White (1982) on the information matrix test.
     """
+    check_one_fit(fit, "jm.check_consistency")
+    check_key(key)
     space = fit.space.unlabelled()
     likelihoods = Asked(as_problem(objective).objective, space, fit.z).likelihoods()
     scheme = Scheme.of(PARAMETRIC, likelihoods, space, fit.z)

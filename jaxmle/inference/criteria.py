@@ -8,6 +8,7 @@ from jaxmle.core.evaluation import OPG
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.covariance import covariance_of
+from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.infer import has_prior, is_scaled
 from jaxmle.inference.inference import Inference
 from jaxmle.terms.objective import Objective, Term
@@ -56,6 +57,7 @@ def tic(objective: Term | Problem, fit: Fit):
 
     Source: Takeuchi (1976); Burnham and Anderson (2002), "Model Selection and Multimodel Inference", section 7.3.
     """
+    check_one_fit(fit, "jm.tic")
     objective = as_problem(objective).objective
     if has_prior(objective) or is_scaled(objective) or fit.jacobian:
         raise ValueError(
@@ -86,6 +88,7 @@ def effective_parameters(objective: Term | Problem, fit: Fit):
     Source: Moody (1992), "The effective number of parameters", equation 18; Hastie, Tibshirani and Friedman (2009),
     "The Elements of Statistical Learning", section 7.6.
     """
+    check_one_fit(fit, "jm.effective_parameters")
     objective = as_problem(objective).objective
     if objective.is_rough:
         raise TypeError(

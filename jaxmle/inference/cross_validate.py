@@ -13,6 +13,7 @@ from jaxmle.core.tree import is_traced
 from jaxmle.fitting.result import Fit
 from jaxmle.inference import resample
 from jaxmle.inference.bootstrap import one_way
+from jaxmle.inference.door import check_key, check_one_fit
 from jaxmle.inference.drawn import as_note
 from jaxmle.inference.printed import Printed, refuse_batch
 from jaxmle.inference.replicates import Climb, replicates, usable
@@ -102,6 +103,7 @@ def cross_validate(
     Source: Stone (1974), "Cross-validatory choice and assessment of statistical predictions"; Bengio and Grandvalet
     (2004) on the standard error.
     """
+    check_one_fit(fit, "jm.cross_validate")
     problem = as_problem(objective)
     labels = None if groups is None else one_way(groups)
     whole = resample.Scheme.of(resample.HOLD_OUT, problem.objective, fit.space.unlabelled(), fit.z, labels)
@@ -120,6 +122,7 @@ def _dealt(scheme, key, folds) -> tuple[int, Any]:
             raise ValueError(f"folds must be a whole number from two to the {rows} rows there are; it is {folds}")
         if key is None:
             raise ValueError("rows are dealt out at random, which needs key=, such as jax.random.key(0)")
+        check_key(key)
         return int(folds), _deal(scheme, key, jnp.asarray(int(folds)))
     labels = one_way(folds)
     if scheme.codes is not None:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from jaxmle.core.tree import named_leaves, where_function
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import carried, covariance_for, errors, from_scalars, normal_quantile
+from jaxmle.inference.door import as_alpha, check_one_fit
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
 from jaxmle.parameters.layout import element_names
 from jaxmle.tables import Row, Table
@@ -73,7 +74,8 @@ def delta(
     Works under ``jax.jit`` and ``jax.vmap``.
 
     Errors: ``TypeError`` where ``g`` returns nothing, or what is not floating numbers; ``KeyError`` for a path that is
-    none; ``ValueError`` for a covariance of another fit, and those of ``jm.infer``.
+    none; ``ValueError`` for a covariance of another fit, a batch of fits, an ``alpha`` that is not between 0 and 1, and
+    those of ``jm.infer``.
 
     Example: the odds of a coin from its probability; by hand the standard error is sqrt(p / n / (1 - p)^3).
 
@@ -85,7 +87,8 @@ def delta(
 
     Source: Cramér (1946), section 28.4; Oehlert (1992), "A note on the delta method".
     """
-    cov = covariance_for(objective, fit, covariance)
+    check_one_fit(fit, "jm.delta")
+    alpha, cov = as_alpha(alpha), covariance_for(objective, fit, covariance)
     return _delta(where_function(g), fit.space.unlabelled(), fit.z, cov, alpha)
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int
 from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced
 from jaxmle.inference import draw_interval
+from jaxmle.inference.door import as_alpha
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
 from jaxmle.inference.replicates import usable
 from jaxmle.inference.statistic import flat_of, labels_of, tree_of
@@ -76,7 +77,8 @@ class Bootstrap(Printed):
         Arguments: ``kind``, "percentile"; "basic", reflected at the estimate; "bca", corrected for bias and
         acceleration; "studentised", which needs ``studentise=True`` when drawing.
 
-        Errors: ``ValueError`` for another kind, or "studentised" without standard errors of the draws.
+        Errors: ``ValueError`` for another kind, "studentised" without standard errors of the draws, or an ``alpha`` that
+        is not between 0 and 1.
 
         Source: Efron and Tibshirani (1993), chapters 12 to 14; Davison and Hinkley (1997), chapter 5.
         """
@@ -90,6 +92,7 @@ class Bootstrap(Printed):
                 "a studentised interval needs the standard error of every draw: "
                 "jm.bootstrap(objective, fit, key, studentise=True)"
             )
+        alpha = as_alpha(alpha)
         ends = _ends if self.estimate.ndim == 1 else jax.vmap(_ends, in_axes=(0, None, None))
         low, high = ends(self, alpha, draw_interval.KINDS.index(kind))
         return self._as_tree(low), self._as_tree(high)

@@ -13,6 +13,7 @@ from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.asked import CASE, SAMPLING, Asked
 from jaxmle.inference.covariance import covariance_of
+from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.scores import in_z, scores_in_z
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.objective import Term
@@ -59,6 +60,7 @@ def leverage(objective: Term | Problem, fit: Fit, weights: str = CASE) -> Float[
 
     Source: Hoaglin and Welsch (1978), "The hat matrix in regression and ANOVA"; Pregibon (1981), section 2.
     """
+    check_one_fit(fit, "jm.leverage")
     if weights not in (CASE, "frequency", SAMPLING):
         raise ValueError(f"there are no weights of the kind {weights!r}; the kinds are: case, frequency, sampling")
     objective = as_problem(objective).objective.part(smooth=True)

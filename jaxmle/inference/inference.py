@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxmle.inference.direction import describe_direction
+from jaxmle.inference.door import as_alpha
 from jaxmle.inference.interval import interval_trees
 from jaxmle.inference.printed import Printed
 from jaxmle.inference.report import report
@@ -23,7 +24,9 @@ class Inference(Printed):
     ``params``, ``bse`` (standard errors), ``zvalues`` and ``pvalues`` (two-sided, of zero) are trees shaped like
     params, NaN where something is fixed or has no standard error. ``cov`` is the covariance matrix over the unfixed
     scalars of params in tree order. ``llf`` is the log-likelihood without prior; ``logprior`` the prior's part;
-    ``aic`` and ``bic`` are NaN with a prior, sampling weights or ``losses``, of which ``llf`` is minus the sum.
+    ``aic`` and ``bic`` are NaN with a prior, sampling weights or ``losses``, of which ``llf`` is minus the sum, and where
+    the fit found no maximum. ``newton_decrement`` is how far from the maximum the estimate is: half its square is the
+    log-posterior that a Newton step would still bring (NaN where there is no such step).
     ``nobs`` is the sum of the case weights. ``eigenvalues`` are the smallest and the largest of the information in z.
     The columns of ``directions`` that are not zero are the directions in z without curvature (the data leave them free)
     or, where ``indefinite``, some that curve upward. ``sides`` is -1 or 1 for numbers of z whose parameter is at its
@@ -41,6 +44,7 @@ class Inference(Printed):
     aic: Float[Array, ""]
     bic: Float[Array, ""]
     nobs: Float[Array, ""]
+    newton_decrement: Float[Array, ""]
     eigenvalues: Float[Array, "2"]
     status: Int[Array, ""]
     z: Float[Array, " m"]
@@ -68,8 +72,11 @@ class Inference(Printed):
         times its standard error. NaN where there is no standard error; a parameter at its limit has an interval that
         begins or ends there, and NaN for the other end.
 
+        Errors: ``ValueError`` for an ``alpha`` that is not between 0 and 1.
+
         Source: Wald (1943); Pawitan (2001), "In All Likelihood", section 2.9 on the choice of scale.
         """
+        alpha = as_alpha(alpha)
         if np.ndim(self.status):
             return jax.vmap(lambda lane: lane.conf_int(alpha))(self)
         return interval_trees(self.space, self.z, self.bse_z, self.bse, self.sides, alpha)
@@ -77,9 +84,10 @@ class Inference(Printed):
     def table(self, alpha: float = 0.05) -> Table:
         """The table that ``print`` shows, with intervals at confidence ``1 - alpha``.
 
-        Raises ``ValueError`` for a batch: take a lane first, ``jax.tree.map(lambda x: x[0], inference)``.
+        Raises ``ValueError`` for a batch (take a lane first, ``jax.tree.map(lambda x: x[0], inference)``), and for an
+        ``alpha`` that is not between 0 and 1.
         """
-        return report(self, alpha)
+        return report(self, as_alpha(alpha))
 
     def free_directions(self) -> list[str]:
         """The combinations of parameters without positive curvature, in words; empty where all are identified."""

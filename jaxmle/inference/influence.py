@@ -12,6 +12,7 @@ from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.asked import Asked
 from jaxmle.inference.covariance import covariance_of
+from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.hat import leverages, location_of, of_location
 from jaxmle.inference.leave_out import left_out
 from jaxmle.inference.printed import Printed, refuse_batch
@@ -83,6 +84,7 @@ def influence(objective: Term | Problem, fit: Fit) -> Influence:
     Source: Hampel (1974); Cook and Weisberg (1982), "Residuals and Influence in Regression", sections 3.4 and 5.2;
     Pregibon (1981), section 4; Jaeckel (1972) on the infinitesimal jackknife.
     """
+    check_one_fit(fit, "jm.influence")
     objective = smooth_objective(objective, "influence")
     space = fit.space.unlabelled()
     found = _influence(Asked(objective, space, fit.z, jacobian=fit.jacobian), fit.status)

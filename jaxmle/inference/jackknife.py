@@ -14,6 +14,7 @@ from jaxmle.core.tree import is_traced, where_function
 from jaxmle.fitting.result import Fit
 from jaxmle.inference import resample
 from jaxmle.inference.bootstrap import Look, one_way, refuse_steps
+from jaxmle.inference.door import as_alpha, check_one_fit
 from jaxmle.inference.drawn import as_note
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
 from jaxmle.inference.replicated import jackknifed
@@ -70,9 +71,10 @@ class Jackknife(Printed):
         )
 
     def table(self, alpha: float = 0.05) -> Table:
-        """The table that ``print`` shows, with normal intervals. Raises ``ValueError`` for a batch."""
+        """The table that ``print`` shows, with normal intervals. Raises ``ValueError`` for a batch, and for an ``alpha``
+        that is not between 0 and 1."""
         refuse_batch(self.fitted, 0, "jackknives")
-        reach = float(jax.scipy.special.ndtri(1.0 - alpha / 2.0)) * np.sqrt(np.diagonal(np.asarray(self.cov)))
+        reach = float(jax.scipy.special.ndtri(1.0 - as_alpha(alpha) / 2.0)) * np.sqrt(np.diagonal(np.asarray(self.cov)))
         middle, trees = np.asarray(self.estimate), (self.bias, self.bse)
         columns = [middle, *(flat_of(tree, self.statistic, self.space) for tree in trees)]
         columns += [middle - reach, middle + reach]
@@ -125,6 +127,7 @@ def jackknife(
 
     Source: Quenouille (1956); Tukey (1958); Efron and Tibshirani (1993), chapter 11.
     """
+    check_one_fit(fit, "jm.jackknife")
     problem = as_problem(objective)
     labels = None if groups is None else one_way(groups)
     scheme = resample.Scheme.of(resample.DELETE, problem.objective, fit.space.unlabelled(), fit.z, labels)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG
+from jaxmle.inference.door import check_key
 from jaxmle.inference.groups import cluster
 from jaxmle.inference.hac import hac
 from jaxmle.inference.hat import hc2, hc3
@@ -53,12 +54,15 @@ def kind_named(name: str) -> str:
 
 
 def check_options(kind: str, given: dict) -> None:
-    """Raise ``ValueError`` where an option was given that ``kind`` does not take, or one that it needs is missing."""
+    """Raise ``ValueError`` where an option was given that ``kind`` does not take, or one that it needs is missing;
+    ``TypeError`` for a key that is none."""
     for option, value in given.items():
         takers = [name for name, other in KINDS.items() if option in other.options]
         if value is not None and option not in KINDS[kind].options:
             raise ValueError(f"{option}= goes with covariance={' or '.join(map(repr, takers))}, not with {kind!r}")
     if kind == "bootstrap" and given["key"] is None:
         raise ValueError("covariance='bootstrap' draws at random, which needs key=, such as key=jax.random.key(0)")
+    if given["key"] is not None:
+        check_key(given["key"])
     if kind == "cluster" and given["groups"] is None:
         raise ValueError("covariance='cluster' needs groups=, a label for each row (or a tuple of two such arrays)")

@@ -13,6 +13,7 @@ from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.asked import Asked
 from jaxmle.inference.covariance import covariance_of
+from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.influence import smooth_objective
 from jaxmle.inference.leave_out import left_out
 from jaxmle.inference.printed import Printed, refuse_batch
@@ -110,6 +111,7 @@ def loo(objective: Term | Problem, fit: Fit, kind: str | None = None) -> LeaveOn
     Source: Beirami and others (2017), "On optimal generalizability in parametric learning"; Rad and Maleki (2020), "A
     scalable estimate of the out-of-sample prediction error via approximate leave-one-out cross-validation".
     """
+    check_one_fit(fit, "jm.loo")
     objective = smooth_objective(objective, "leaving rows out by one step")
     space = fit.space.unlabelled()
     found = _loo(Asked(objective, space, fit.z, jacobian=fit.jacobian), fit.status)

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import carried, covariance_for, errors, from_scalars, normal_quantile
 from jaxmle.inference.columns import Column, columns_of, put
+from jaxmle.inference.door import as_alpha, check_one_fit
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
 from jaxmle.inference.quantity import MEAN, PROBABILITY, parts_of, quantity_of, the_regression
 from jaxmle.tables import Row, Table
@@ -108,7 +109,8 @@ def margins(
     """
     if what not in WHATS or at not in PLACES:
         raise ValueError(f"what must be one of {', '.join(WHATS)} and at one of {', '.join(PLACES)}, not {what}, {at}")
-    term = the_regression(objective)
+    check_one_fit(fit, "jm.margins")
+    alpha, term = as_alpha(alpha), the_regression(objective)
     chosen = columns_of(term.x, fit.space, columns, what == "dydx")
     cov = covariance_for(objective, fit, covariance)
     places = tuple(Column(column.leaf, column.index) for column in chosen)

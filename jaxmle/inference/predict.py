@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import covariance_for, errors, from_scalars, normal_quantile
+from jaxmle.inference.door import as_alpha, check_one_fit
 from jaxmle.inference.new_rows import new_rows
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
 from jaxmle.inference.quantity import QUANTILE, check_kind, is_discrete, parts_of, quantity_of, the_regression
@@ -96,8 +97,8 @@ def predict(
     Works under ``jax.jit`` and ``jax.vmap``.
 
     Errors: ``TypeError`` where no term is a regression (use :func:`jaxmle.delta`), where its density has no such kind,
-    or for data of another structure; ``ValueError`` for an unknown kind, a ``q`` without a quantile, other shapes, or
-    several regressions.
+    or for data of another structure; ``ValueError`` for an unknown kind, a ``q`` without a quantile, an ``alpha`` that is
+    not between 0 and 1, other shapes, several regressions, or a batch of fits.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -109,6 +110,8 @@ def predict(
     Source: Oehlert (1992); McCullagh and Nelder (1989), section 4.4.
     """
     check_kind(kind, q)
+    check_one_fit(fit, "jm.predict")
+    alpha = as_alpha(alpha)
     term = the_regression(objective)
     rows = new_rows(new_data, term.x, fit.space, objective.design if isinstance(objective, Problem) else None)
     cov = covariance_for(objective, fit, covariance)

@@ -18,6 +18,7 @@ from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference import outcome
 from jaxmle.inference.carry import errors
+from jaxmle.inference.door import as_level, check_one_fit
 from jaxmle.inference.printed import Printed, refuse_batch
 from jaxmle.inference.profile_report import profile_table
 from jaxmle.inference.profile_search import search
@@ -115,9 +116,8 @@ def profile(
     Source: Venzon and Moolgavkar (1988), "A method for computing profile-likelihood-based confidence intervals".
     """
     problem = as_problem(objective)
-    check(problem.objective, fit)
-    if not is_traced(level) and not 0 < float(level) < 1:
-        raise ValueError(f"level must be between 0 and 1, such as 0.95; it is {level}")
+    check(problem.objective, fit, "jm.profile")
+    level = as_level(level)
     if max_steps is not None and not is_traced(max_steps) and not max_steps >= 1:
         raise ValueError(f"max_steps must be one or more evaluations; it is {max_steps}")
     function = as_leaf(which) if callable(which) else None
@@ -138,8 +138,8 @@ def profile(
     return rearrange(_put_together, found, fit, facts)
 
 
-def check(objective: Objective, fit: Fit) -> None:
-    """Raise where ``fit`` of ``objective`` cannot have profiles: a batch, a prior with kinks, a loss."""
+def check(objective: Objective, fit: Fit, call: str) -> None:
+    """Raise where ``fit`` of ``objective`` cannot have profiles, by ``call``: a batch, a prior with kinks, a loss."""
     if objective.is_rough:
         raise TypeError(
             "a prior with kinks (laplace, elastic_net, group_laplace) has a profile with kinks, which is not searched; "
@@ -151,11 +151,7 @@ def check(objective: Objective, fit: Fit) -> None:
             f"a loss ({', '.join(losses)}) is no log-likelihood, so how far it rises from its minimum is no evidence: "
             "take intervals from jm.infer, which has the sandwich, or from jm.bootstrap"
         )
-    if np.ndim(fit.status):
-        raise ValueError(
-            "this is a batch of fits; profile each: jax.vmap(jm.profile, in_axes=(jm.lane_axes(objective), 0))"
-            "(objective, fits)"
-        )
+    check_one_fit(fit, call)
 
 
 class foreign_fit:

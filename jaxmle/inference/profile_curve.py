@@ -67,7 +67,7 @@ def profile_curve(
     Source: Pawitan (2001), "In All Likelihood", section 3.4.
     """
     problem = as_problem(objective)
-    check(problem.objective, fit)
+    check(problem.objective, fit, "jm.profile_curve")
     points = jnp.asarray(points, fit.z.dtype)
     if points.ndim != 1 or points.size == 0:
         raise ValueError(f"points is a vector of values, such as jnp.linspace(...); its shape is {points.shape}")

@@ -13,6 +13,7 @@ from jaxmle.core.special import log_ndtr
 from jaxmle.densities.censoring import Censored
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.deviance import SATURATED, deviance_residual
+from jaxmle.inference.door import check_key, check_one_fit
 from jaxmle.inference.quantity import the_regression
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.objective import Term
@@ -62,6 +63,7 @@ def residuals(
     Source: Dunn and Smyth (1996), "Randomized quantile residuals", equations 1 and 2; McCullagh and Nelder (1989),
     section 2.4.
     """
+    check_one_fit(fit, "jm.residuals")
     if kind not in KINDS:
         raise ValueError(f"there are no residuals of the kind {kind!r}; the kinds are: {', '.join(KINDS)}")
     term = the_regression(objective)
@@ -87,6 +89,8 @@ def _check(term, kind, key):
         )
     if any(jnp.ndim(leaf) != 1 for leaf in jax.tree.leaves(term.y)):
         raise TypeError("residuals are of responses that are one number a row, and here a row has several")
+    if key is not None:
+        check_key(key)
     if kind == QUANTILE and key is None and is_drawn(term):
         raise ValueError(
             "the distribution function of counts and labels jumps, and that of a censored observation is known to an "

@@ -12,6 +12,7 @@ from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
+from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.hypothesis import Test
 from jaxmle.inference.infer import has_prior, is_scaled
 from jaxmle.inference.wald import quadratic_form
@@ -58,6 +59,7 @@ def score_test(objective: Term | Problem, restricted: Fit, start: Any = None, *,
     """
     if information not in (OBSERVED, EXPECTED, OPG):
         raise ValueError(f"there is no information {information!r}; the kinds are: observed, expected, opg")
+    check_one_fit(restricted, "jm.score_test")
     problem = as_problem(objective, start)
     _refuse(problem, restricted)
     space, _ = Space.of(problem.start)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxmle.fitting.result import Fit
+from jaxmle.inference.door import check_one_fit
 from jaxmle.parameters.space import Space
 from jaxmle.terms.objective import Objective, Term
 from jaxmle.terms.problem import Problem, as_problem
@@ -33,6 +34,7 @@ def scores(objective: Term | Problem, fit: Fit) -> Float[Array, "n m"]:
 
     Source: Fisher (1925), "Theory of statistical estimation"; White (1982), equation 2.2.
     """
+    check_one_fit(fit, "jm.scores")
     return _scores(as_problem(objective).objective, fit.space.unlabelled(), fit.z)
 
 

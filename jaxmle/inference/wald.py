@@ -12,6 +12,7 @@ from jaxmle.core.tree import as_array, as_leaf, is_traced
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import carried, count_scalars, covariance_for, from_scalars
 from jaxmle.inference.direction import describe_direction
+from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.hypothesis import Test
 from jaxmle.inference.restriction import check_matrix, linear_restrictions, scalar_names
 from jaxmle.terms.objective import Term
@@ -61,6 +62,7 @@ def wald_test(
     Source: Wald (1943), "Tests of statistical hypotheses concerning several parameters when the number of
     observations is large"; Greene (2012), "Econometric Analysis", equation 14-28.
     """
+    check_one_fit(fit, "jm.wald_test")
     if distribution not in ("chi2", "F"):
         raise ValueError(f'distribution must be "chi2" or "F", not {distribution!r}')
     if value is not None and (callable(restriction) or isinstance(restriction, str)):

@@ -1,0 +1,60 @@
+"""What the public functions look at before they begin: that it is one fit, a level between 0 and 1, a random key."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmle.core.tree import is_traced
+from jaxmle.fitting.result import Fit
+
+
+def check_one_fit(fit: Fit, call: str) -> None:
+    """Raise ``ValueError`` where ``fit`` is a batch, handed over whole to the function that users write as ``call``."""
+    if np.ndim(fit.status):
+        raise ValueError(
+            f"this is a batch of fits, and {call} takes one: take each by jax.vmap(lambda objective, fit: {call}("
+            "objective, fit, ...), in_axes=(jm.lane_axes(objective), 0))(objective, fits), or one lane, "
+            "jax.tree.map(lambda x: x[0], fits)"
+        )
+
+
+def as_level(level: Any) -> Any:
+    """``level``, the confidence of an interval; in a trace NaN where it is none.
+
+    Raises ``ValueError`` where it is not a number between 0 and 1.
+    """
+    return _share(level, "level", "the confidence of an interval, such as 0.95")
+
+
+def as_alpha(alpha: Any) -> Any:
+    """``alpha``, one less the confidence of an interval; in a trace NaN where it is none.
+
+    Raises ``ValueError`` where it is not a number between 0 and 1.
+    """
+    return _share(alpha, "alpha", "one less the confidence of an interval, such as 0.05 for 95%")
+
+
+def _share(value, name, what):
+    if is_traced(value):
+        return jnp.where((value > 0) & (value < 1), value, jnp.nan)
+    if np.ndim(value) or not 0 < float(value) < 1:
+        raise ValueError(f"{name} must be a number between 0 and 1, {what}; it is {value}")
+    return value
+
+
+def check_key(key: Any) -> None:
+    """Raise ``TypeError`` where ``key`` is no random key of JAX, of the new kind or the old."""
+    dtype = getattr(key, "dtype", None)
+    new = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key) and np.ndim(key) == 0
+    if not (new or (dtype == jnp.uint32 and np.ndim(key) == 1)):
+        raise TypeError(
+            f"key must be a random key, jax.random.key(0), and is {_described(key)}: the number goes into "
+            "jax.random.key, and several keys are taken one by one"
+        )
+
+
+def _described(key) -> str:
+    dtype = getattr(key, "dtype", None)
+    return repr(key) if dtype is None else f"an array of {dtype} of shape {np.shape(key)}"
