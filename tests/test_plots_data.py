@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import scipy.stats as st
 import statsmodels.api as sm
+from matplotlib import pyplot
 from plot_cases import _closed, entries, line, names  # noqa: F401
 
 import jaxmle as jm
+from jaxmle.plots.worst import name_worst
 
 RNG = np.random.default_rng(4)
 N = 50
@@ -51,6 +53,8 @@ def test_residuals_against_the_mean(poisson):
     order = np.argsort(mean)
     middle = np.convolve(other.resid_pearson[order], np.ones(10) / 10, "valid")
     np.testing.assert_allclose(line(ax, "running mean")[1], middle, atol=1e-6)
+    dashed = sorted(one.get_ydata()[0] for one in ax.lines if one.get_linestyle() == "--")
+    np.testing.assert_allclose(dashed, st.norm.ppf([0.025, 0.975]))
 
 
 def test_residuals_against_a_column_and_by_name(poisson):
@@ -116,6 +120,46 @@ def test_counts_have_bars_and_probabilities(poisson):
     assert names(ax) == ("calls", "probability")
 
 
+def test_counts_of_many_values_have_a_histogram_and_the_fit_at_whole_numbers():
+    y = np.array([0, 0, 0, 1, 0, 900])
+    problem = jm.models.poisson(jnp.asarray(y))
+    ax = jm.plots.density(problem, jm.fit(problem))
+    at, fitted = line(ax, "fit")
+    seen = np.isfinite(fitted)
+    np.testing.assert_allclose(fitted[seen], st.poisson.pmf(at[seen], y.mean()), rtol=1e-9)
+    assert np.nanmax(fitted) == pytest.approx(st.poisson.pmf(np.arange(901), y.mean()).max(), rel=0.05)
+    areas = [bar.get_height() * bar.get_width() for bar in ax.patches]
+    assert sum(areas) == pytest.approx(1.0)
+    assert areas[0] == pytest.approx(5 / 6)
+    assert all(bar.get_x() % 1 == 0.5 for bar in ax.patches)
+    assert ax.get_ylabel() == "probability of each value"
+
+
+def test_a_peak_among_far_tails_is_drawn():
+    y = st.cauchy.rvs(size=300, random_state=5)
+    problem = jm.models.distribution(jm.densities.cauchy, jnp.asarray(y))
+    fit = jm.fit(problem)
+    ax = jm.plots.density(problem, fit)
+    fitted = line(ax, "fit")[1]
+    assert fitted.max() == pytest.approx(1 / (np.pi * float(fit.params["scale"])), rel=1e-3)
+    quartiles = np.quantile(y, [0.25, 0.75])
+    far = (y < quartiles[0] - 15 * np.ptp(quartiles)) | (y > quartiles[1] + 15 * np.ptp(quartiles))
+    assert f"rows outside: {far.sum()}" in entries(ax)
+    areas = [bar.get_height() * bar.get_width() for bar in ax.patches]
+    assert sum(areas) == pytest.approx(1 - far.mean())
+    assert all(not text.startswith("rows") for text in entries(jm.plots.density(problem, fit, bins=5)))
+
+
+def test_names_of_rows_at_one_place_are_written_below_each_other():
+    ax = pyplot.subplots()[1]
+    ax.plot([0.0, 5.0, 5.0, 5.0], [0.0, 1.0, 1.001, 1.002], "o")
+    x, y = (np.asarray(part) for part in (ax.lines[0].get_xdata(), ax.lines[0].get_ydata()))
+    name_worst(ax, x, y, y, [f"household {i}" for i in range(4)], 4)
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert len(boxes) == 4
+    assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
+
+
 def test_a_histogram_has_the_density_over_it():
     y = RNG.normal(3.0, 2.0, 80)
     weights = RNG.integers(0, 3, 80)
@@ -143,6 +187,15 @@ def test_censored_times_have_survival_curves(censored):
     assert line(ax, "censored")[0].tolist() == sorted(TIMES[~SEEN])
     assert names(ax) == ("time (months)", "share that lasts longer")
     assert "95 % band, pointwise" in entries(ax)
+    inner = (other.surv_prob > 0) & (other.surv_prob < 1)
+    prob, bse = other.surv_prob[inner], other.surv_prob_se[inner]
+    half = 1.959964 * bse / (prob * np.abs(np.log(prob)))  # of log(-log S)
+    ends = np.exp(np.log(prob) * np.exp([half, -half]))
+    band = next(one for one in ax.collections if one.get_label().startswith("95 % band"))
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert heights.min() == pytest.approx(ends.min(), rel=1e-5)
+    assert heights.max() == pytest.approx(ends.max(), rel=1e-5)
+    assert np.isin(np.round(ends, 6), np.round(heights, 6)).all()
 
 
 def test_what_has_no_empirical_curve_says_so(poisson):

@@ -16,7 +16,7 @@ from jaxmle.plots.numbers import one_fit
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem
 
-_POINTS, _MOST_BARS, _WIDE = 241, 400, 1.959963984540054
+_POINTS, _MOST_BARS, _FAR, _WIDE = 241, 400, 15.0, 1.959963984540054
 
 
 def density(
@@ -30,14 +30,16 @@ def density(
 ) -> Any:
     r"""The fitted density over a histogram of the responses.
 
-    Counts and labels: bars of the shares observed, and points of the fitted probabilities. Censored responses
+    Rows that lie fifteen times the distance of the quartiles beyond these are left outside and counted, unless ``bins``
+    are given. Counts and labels: bars of the shares observed, and points of the fitted probabilities; where they span
+    more than 400 values a histogram, in probability for each value. Censored responses
     (:func:`jaxmle.densities.censored`, right-censored): the empirical survival curve of Kaplan and Meier with its 95 %
     band, ticks where a time was censored, and the fitted survival function. Where the parameters differ from row to
     row the fitted curve is the mean over rows. Rows count by their weights.
 
     Arguments:
         objective: what was fitted, with one :func:`jaxmle.regression`; ``fit``: its fit.
-        bins: of the histogram, as for ``numpy.histogram``; by default chosen from the data.
+        bins: of a histogram, as for ``numpy.histogram``; by default chosen from the data.
         name: of the response, for the axis; ``units``: its units.
         ax: the Axes to draw on; by default those of a new figure.
 
@@ -66,26 +68,49 @@ def density(
         _survival(ax, objective, fit, term, y, weights)
         return style.name_axes(ax, name, "share that lasts longer", units)
     if is_discrete(term):
-        _counts(ax, objective, fit, y, weights)
-        return style.name_axes(ax, name, "probability", units)
-    _histogram(ax, objective, fit, y, weights, bins)
+        return style.name_axes(ax, name, _counts(ax, objective, fit, y, weights, bins), units)
+    _histogram(ax, objective, fit, y, weights, _edges(y, bins))
     return style.name_axes(ax, name, "density", units, None if units is None else f"per {units}")
 
 
-def _histogram(ax, objective, fit, y, weights, bins):
-    edges = np.histogram_bin_edges(y, "auto" if bins is None else bins)
-    ax.hist(y, edges, weights=weights, density=True, color=style.SKY, alpha=0.6, ec="white", lw=0.5, label="data")
+def _edges(y, bins):
+    """The edges of the bins, and where nothing else was asked for without the far tails."""
+    if bins is not None:
+        return np.histogram_bin_edges(y, bins)
+    lower, upper = np.quantile(y, [0.25, 0.75])
+    far = _FAR * (upper - lower) if upper > lower else np.inf
+    middle = y[(y >= lower - far) & (y <= upper + far)]
+    return np.histogram_bin_edges(middle, "auto")
+
+
+def _histogram(ax, objective, fit, y, weights, edges, whole=False):
+    """Bars of the share of all rows in each bin over its width, and the fit along them, at ``whole`` numbers only."""
+    heights = np.histogram(y, edges, weights=weights)[0] / (weights.sum() * np.diff(edges))
+    ax.bar(
+        edges[:-1], heights, np.diff(edges), align="edge", color=style.SKY, alpha=0.6, ec="white", lw=0.5, label="data"
+    )
+    # A peak is where the responses are: so half of the points lie as these do, and the others fill the gaps.
     span = edges[-1] - edges[0]
-    points = np.linspace(edges[0] - 0.05 * span, edges[-1] + 0.05 * span, _POINTS)
+    low, high = edges[0] - 0.05 * span, edges[-1] + 0.05 * span
+    among = np.clip(np.quantile(y, np.linspace(0.0, 1.0, _POINTS)), low, high)
+    points = np.sort(np.concatenate([np.linspace(low, high, _POINTS), among]))
+    points = np.round(points) if whole else points
     ax.plot(points, _on_support(marginal(objective, fit, points)), color=style.VERMILLION, lw=style.WIDTH, label="fit")
+    outside = int(np.sum(((y < edges[0]) | (y > edges[-1])) & (weights > 0)))
+    if outside:
+        ax.plot([], [], ls="", label=f"rows outside: {outside}")
     style.legend(ax)
 
 
-def _counts(ax, objective, fit, y, weights):
+def _counts(ax, objective, fit, y, weights, bins) -> str:
+    """The bars and the fit, and what is up."""
     values = np.arange(np.floor(y.min()), np.floor(y.max()) + 1.0)
     if values.size > _MOST_BARS:
-        _histogram(ax, objective, fit, y, weights, None)
-        return
+        edges = np.histogram_bin_edges(y, "sturges" if bins is None else bins)
+        if bins is None:  # between whole numbers, so that each bin holds as many of them
+            edges = values[0] - 0.5 + np.arange(edges.size) * np.ceil(values.size / (edges.size - 1))
+        _histogram(ax, objective, fit, y, weights, edges, whole=True)
+        return "probability of each value"
     shares = np.asarray([weights[y == value].sum() for value in values]) / weights.sum()
     ax.bar(values, shares, width=0.8, color=style.SKY, alpha=0.6, label="data")
     above = values[-1] + 1.0 + np.arange(max(1, values.size // 10))
@@ -94,6 +119,7 @@ def _counts(ax, objective, fit, y, weights):
     ax.plot(points, fitted, "o", color=style.VERMILLION, ms=5, ls="", label="fit")
     ax.xaxis.get_major_locator().set_params(integer=True)
     style.legend(ax)
+    return "probability"
 
 
 def _survival(ax, objective, fit, term, y, weights):
