@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from matplotlib import pyplot
 from plot_cases import _closed, entries, line, names  # noqa: F401
 
 import jaxmle as jm
@@ -150,7 +151,11 @@ def test_convergence_is_what_is_still_to_be_gained(linear):
     inner = gain > 1e-9
     np.testing.assert_allclose(gain[inner], (fit.value - np.asarray(traces["Newton"].value))[inner], rtol=1e-4)
     assert gain[0] > 1.0
-    assert line(ax, "rounding")[1][0] <= gain[-1] < 1e-12
+    top = max(float(np.max(trace.value)) for trace in traces.values())
+    floor = np.finfo(float).eps * abs(top)  # of the sum, which is above one here
+    assert abs(top) > 1.0
+    np.testing.assert_allclose(line(ax, "rounding")[1], floor)
+    assert floor <= gain.min() < 1e-12
     assert line(ax, "adam")[0].tolist() == [1, 2, 3, 4]
     assert ax.get_yscale() == "log"
     assert names(ax) == ("evaluations", "log-likelihood still to be gained")
@@ -168,6 +173,25 @@ def test_convergence_of_training_counts_epochs():
         jm.plots.convergence({"x": 1.0})
     with pytest.raises(ValueError, match="there is no trace to draw"):
         jm.plots.convergence({})
+
+
+def test_convergence_with_a_prior_is_of_the_log_posterior():
+    # The climb begins at the maximum of the likelihood and goes to a firm prior, so that the likelihood falls.
+    term = jm.regression(jm.densities.normal, lambda p, x: (p["a"] * x, 1.0), jnp.asarray(X[:, 1]), jnp.asarray(Y))
+    best = {"a": float(X[:, 1] @ Y / (X[:, 1] @ X[:, 1]))}
+    posterior = term + jm.priors.normal("a", 5.0, 0.05)
+    fit = jm.train(posterior, best, optax.sgd(0.05), key=jax.random.key(0), epochs=4)
+    likelihood, prior = np.asarray(fit.history["log_likelihood"]), np.asarray(fit.history["log_prior"])
+    assert likelihood[-1] < likelihood[0]
+    ax = jm.plots.convergence(fit, best=0.0)
+    (drawn,) = [one for one in ax.lines if len(one.get_xdata()) == 4]
+    np.testing.assert_allclose(drawn.get_ydata(), -(likelihood + prior), rtol=1e-12)
+    assert ax.get_ylabel() == "log-posterior still to be gained"
+    trace = jm.trace(posterior, best)
+    found = jm.fit(posterior, best)
+    np.testing.assert_allclose(trace.log_prior[-1], found.log_prior)
+    assert float(found.log_prior) != 0.0
+    assert jm.plots.convergence(trace).get_ylabel() == "log-posterior still to be gained"
 
 
 def test_starts_end_at_their_maxima():
@@ -203,6 +227,50 @@ def test_starts_that_ran_away_are_left_outside_the_frame():
         ax = jm.plots.starts(scattered, fit, which)
         assert np.abs([ax.get_xlim(), ax.get_ylim()]).max() < 20.0
         assert entries(ax) == ["highest: 5 starts", "no maximum: 7"]
+
+
+def test_every_maximum_found_is_in_the_frame_and_a_location_is_on_a_linear_axis():
+    # Of forty starts three reach the far hill at 43, and all ends are positive.
+    y = jnp.array([1.4, 1.7, 2.3, 2.8, 3.5, 43.2])
+    hills = jm.likelihood(lambda p, y: jm.densities.cauchy.logpdf(y, p["theta"], 1.0), y)
+    scattered = {"theta": jnp.concatenate([jnp.linspace(0.5, 4.0, 37), jnp.array([42.0, 43.0, 44.0])])}
+    fit, _ = jm.fit_best(hills, scattered)
+    assert float(fit.history["z"].max()) > 42.0
+    ax = jm.plots.starts(scattered, fit, "theta", names=("location",))
+    assert ax.get_ylim()[1] > float(fit.history["z"].max())
+    assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "linear")
+    assert names(ax) == ("location at the start", "location at the end")
+    scales = jm.log_prior(lambda p: -((jnp.log(p["scale"]) ** 2 - 9.0) ** 2))
+    begun = {"scale": jm.positive(jnp.array([0.05, 0.06, 20.0, 21.0]))}
+    ax = jm.plots.starts(begun, jm.fit_best(scales, begun)[0], "scale")
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+
+
+def legend_is_seen(ax):
+    """Whether the legend is inside the figure and not over the axes, which are two inches wide and nearly one high."""
+    ax.figure.draw_without_rendering()
+    whole, legend, own = ax.figure.bbox, ax.get_legend().get_window_extent(), ax.get_window_extent()
+    inside = whole.x0 <= legend.x0 and legend.x1 <= whole.x1 and legend.y1 <= whole.y1
+    return inside and legend.y0 >= own.y1 - 1 and own.width > 2.0 * ax.figure.dpi and own.height > 0.9 * ax.figure.dpi
+
+
+def test_long_names_and_many_models_leave_room_for_the_numbers(linear):
+    long = [f"{word} of a substance whose name goes on" for word in ("amount", "concentration", "square")]
+    problem = jm.models.linear(jnp.asarray(X), jnp.asarray(Y), labels=long)
+    inference = jm.infer(problem, jm.fit(problem))
+    ax = jm.plots.coefficients(inference)
+    ax.figure.draw_without_rendering()
+    assert ax.get_window_extent().width > 3.0 * ax.figure.dpi
+    assert max(len(part) for text in ax.get_yticklabels() for part in text.get_text().split("\n")) <= 32
+    many = {f"model number {i}, as it is called": inference for i in range(10)}
+    assert legend_is_seen(jm.plots.coefficients(many, long[0]))
+    ax = jm.plots.contours(problem, jm.fit(problem), tuple(long[:2]), levels=(0.5, 0.7, 0.8, 0.9, 0.95), size=9)
+    assert len(entries(ax)) == 11
+    assert legend_is_seen(ax)
+    mine = pyplot.subplots(figsize=(4, 3), layout="constrained")[1]
+    jm.plots.coefficients(many, long[0], ax=mine)
+    mine.figure.draw_without_rendering()  # without a warning that the axes collapsed
+    assert mine.get_window_extent().height > mine.figure.dpi
 
 
 def test_losses_side_by_side():

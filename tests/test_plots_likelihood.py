@@ -96,6 +96,18 @@ def test_the_surface_has_its_scale_and_its_estimate(normal):
     np.testing.assert_allclose(np.ravel(line(ax, "estimate")), [Y.std(), Y.mean()])
     bar = next(other for other in ax.figure.axes if other is not ax)
     assert bar.get_ylabel() == "log-likelihood"
+    shades, region = [one for one in ax.collections if hasattr(one, "levels")]
+    fall = st.chi2(2).ppf(0.95) / 2
+    edge = np.concatenate([path.vertices for path in region.get_paths()])
+    drop = normal[1].value - np.array([st.norm(mu, sigma).logpdf(Y).sum() for sigma, mu in edge])
+    np.testing.assert_allclose(drop, fall, atol=0.4)  # straight lines across cells a tenth of the region wide
+    assert abs(np.mean(drop) - fall) < 0.2
+    ellipse = np.stack(line(ax, "quadratic"), axis=1) - [Y.std(), Y.mean()]
+    precision = np.diag([2.0, 1.0]) * Y.size / Y.var()
+    np.testing.assert_allclose(np.einsum("ni,ij,nj->n", ellipse, precision, ellipse), 2 * fall, rtol=1e-6)
+    top = float(normal[1].value)
+    np.testing.assert_allclose([shades.levels[0], shades.levels[-1]], [top - 4 * fall, top])
+    assert shades.get_paths()[-1].contains_point((Y.std(), Y.mean()))  # the brightest shade
     assert names(ax) == ("sigma", "mu")
     assert entries(ax) == ["95 % region", "quadratic", "estimate"]
 
@@ -104,6 +116,26 @@ def test_colours_are_those_that_the_colour_blind_tell_apart(normal):
     allowed = {*style.COLOURS, style.GREY, style.PALE, "#FFFFFF"}
     assert colours(jm.plots.profile(*normal, "mu")) <= allowed
     assert len(set(style.COLOURS)) == len(style.COLOURS)
+
+
+def test_the_estimate_is_seen_on_dark_axes(coin, normal):
+    with pyplot.style.context("dark_background"):
+        dark = pyplot.subplots(1, 3)[1]
+    jm.plots.likelihood_curve(*coin, "p", ax=dark[0])
+    jm.plots.profile(*coin, "p", ax=dark[1])
+    jm.plots.contours(*normal, ("mu", "sigma"), size=9, ax=dark[2])
+    for ax in dark:
+        estimate = next(one for one in ax.lines if str(one.get_label()).startswith("estimate"))
+        assert estimate.get_color() == style.WHITE
+    assert style.ink(pyplot.subplots()[1]) == style.BLACK
+
+
+def test_names_stand_in_the_place_of_labels(normal, coin):
+    assert names(jm.plots.profile(*coin, "p", name="heads", units="share"))[0] == "heads (share)"
+    assert names(jm.plots.likelihood_curve(*coin, "p", name="heads"))[0] == "heads"
+    both = {"names": ("mean", None), "units": ("mm", "mm"), "size": 9}
+    assert names(jm.plots.contours(*normal, ("mu", "sigma"), **both)) == ("mean (mm)", "sigma (mm)")
+    assert names(jm.plots.likelihood_surface(*normal, ("mu", "sigma"), **both)) == ("mean (mm)", "sigma (mm)")
 
 
 def test_an_axes_of_ones_own_is_drawn_on(coin):

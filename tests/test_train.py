@@ -258,6 +258,15 @@ def test_history_is_the_log_likelihood_of_all_rows():
     term = jm.likelihood(log_likelihood, ROWS, WEIGHTS)
     fit = jm.train(term, {"beta": BETA}, optax.sgd(0.0), key=KEY, batch_size=6, accumulate=2, epochs=3)
     assert np.asarray(fit.history["log_likelihood"]) == pytest.approx([float(term({"beta": BETA}))] * 3, rel=1e-12)
+    assert fit.history["log_prior"].tolist() == [0.0] * 3
+
+
+def test_history_has_the_log_prior_apart():
+    prior = jm.priors.normal("beta", scale=0.5)
+    term = jm.likelihood(log_likelihood, ROWS, WEIGHTS)
+    fit = jm.train(term + prior, {"beta": BETA}, optax.sgd(0.0), key=KEY, batch_size=5, epochs=2)
+    assert np.asarray(fit.history["log_likelihood"]) == pytest.approx([float(term({"beta": BETA}))] * 2, rel=1e-12)
+    assert np.asarray(fit.history["log_prior"]) == pytest.approx([float(prior({"beta": BETA}))] * 2, rel=1e-12)
 
 
 def test_the_best_on_held_out_data_is_kept_and_patience_ends_it():

@@ -16,9 +16,9 @@ from jaxmle.terms.problem import Problem
 class Trace(eqx.Module):
     """How high a climb had got. Made by :func:`trace`.
 
-    ``value`` is the log-posterior at the best point met in the first ``steps`` evaluations, ``log_prior`` the part of it
-    that is prior; ``left`` what its last Newton step says is still to be gained there, NaN where no curvature is known;
-    ``status`` how it stood.
+    ``value`` is the log-posterior at the best point met in the first ``steps`` evaluations, ``log_prior`` the part of
+    it that is prior; ``left`` what its last Newton step says is still to be gained there, NaN where no curvature is
+    known; ``status`` how it stood.
     """
 
     steps: Int[Array, " k"]

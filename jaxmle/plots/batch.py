@@ -70,7 +70,7 @@ def batch(
         ax.vlines(across, ends[0][order], ends[1][order], label=f"{style.percent(level)} interval", **lines)
     ax.plot(across, value[order], "o", color=style.BLUE, ms=1.5 if many else 4, ls="", mew=0, label="estimate")
     if reference is not None:
-        ax.axhline(reference, color=style.BLACK, lw=style.THIN, ls="--", label=f"{reference:.4g}", zorder=3)
+        ax.axhline(reference, color=style.ink(ax), lw=style.THIN, ls="--", label=f"{reference:.4g}", zorder=3)
     _failed(ax, np.asarray(fits.status), ok, order.size if sort else None)
     style.legend_above(ax)
     return style.name_axes(ax, f"{name}, by estimate" if sort else name, label, None, units)

@@ -1,5 +1,6 @@
 """Coefficients with their intervals, of one model or several side by side."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ from jaxmle.inference.inference import Inference
 from jaxmle.plots import style
 from jaxmle.plots.numbers import chosen, the_scalars
 
-_APART, _ROW = 0.7, 0.32
+_APART, _ROW, _LONGEST = 0.7, 0.32, 32
+_COLUMNS, _ACROSS = 4, 4.6  # of the legend, and the inches that it has
 
 
 def coefficients(
@@ -28,7 +30,7 @@ def coefficients(
         which: labels of numbers or names of leaves; by default all that are not fixed.
         level: the confidence of the intervals.
         units: those of the numbers, for the axis.
-        ax: the Axes to draw on; by default those of a new figure, as high as the rows need.
+        ax: the Axes to draw on; by default those of a new figure, as high and as wide as the rows need.
 
     Returns the Axes. An estimate without an interval is an open marker.
 
@@ -48,7 +50,8 @@ def coefficients(
     rows = list(dict.fromkeys(label for table in tables.values() for label in table))
     if not rows:
         raise KeyError(f"none of the models has a parameter called {which!r}")
-    ax = style.axes(ax, 6.0, 1.2 + _ROW * len(rows) * (1.0 + 0.35 * (len(models) - 1)))
+    names = [_wrapped(row) for row in rows]
+    ax = style.axes(ax, *_size(names, [_wrapped(name) for name in models]))
     ax.axvline(0.0, color=style.GREY, lw=style.THIN, ls=":")
     for i, (name, table) in enumerate(tables.items()):
         shift = _APART * ((i + 0.5) / len(tables) - 0.5)
@@ -57,13 +60,27 @@ def coefficients(
         known = ~np.isnan(lower) & ~np.isnan(upper)
         colour, marker = style.colour(i), style.marker(i)
         ax.hlines(place[known], lower[known], upper[known], color=colour, lw=style.WIDTH)
-        ax.plot(value[known], place[known], marker, color=colour, ms=6, ls="", label=name)
+        ax.plot(value[known], place[known], marker, color=colour, ms=6, ls="", label=_wrapped(name))
         ax.plot(value[~known], place[~known], marker, color=colour, mfc="none", ms=6, ls="")
-    ax.set_yticks(range(len(rows)), rows)
+    ax.set_yticks(range(len(rows)), names)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     if len(models) > 1:
-        style.legend_above(ax, 4)
+        style.legend_above(ax, _COLUMNS)
     return style.name_axes(ax, f"estimate and {style.percent(level)} interval", "", units)
+
+
+def _wrapped(name: str) -> str:
+    """A long name on several lines, so that names do not take the room of the numbers."""
+    return "\n".join(textwrap.wrap(name, _LONGEST)) or name
+
+
+def _size(rows, models) -> tuple[float, float]:
+    """The inches of a new figure: wider for long names of rows, high enough for all lines and the legend."""
+    longest = max(len(line) for row in rows for line in row.splitlines())
+    lines = max(row.count("\n") + 1 for row in rows)
+    row = max(_ROW * (1.0 + 0.35 * (len(models) - 1)), 0.8 * style.LINE * lines)
+    legend = style.columns_for(models, _ACROSS, _COLUMNS)[1] if len(models) > 1 else 0
+    return 5.5 + style.LETTER * longest, 1.2 + row * len(rows) + style.LINE * legend
 
 
 def _named(inferences) -> dict[str, Inference]:

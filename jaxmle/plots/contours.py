@@ -20,6 +20,7 @@ def contours(
     levels: Sequence[float] = (0.5, 0.95),
     others: str = PROFILED,
     size: int = 61,
+    names: Sequence[str | None] = (None, None),
     units: Sequence[str | None] = (None, None),
     ax: Any = None,
 ) -> Any:
@@ -57,10 +58,10 @@ def contours(
         ellipse = seen.ellipse(fall)
         ax.plot([], [], color=style.BLUE, lw=style.WIDTH, alpha=strength, label=_name(level, f"by likelihood{added}"))
         ax.plot(*ellipse.T, color=style.VERMILLION, lw=style.THIN, ls="--", alpha=strength, label=_name(level, "Wald"))
-    ax.plot(*seen.estimate, "o", color=style.BLACK, ms=6, ls="", label="estimate")
+    ax.plot(*seen.estimate, "o", color=style.ink(ax), ms=6, ls="", label="estimate")
     ax.margins(0.06)
     style.legend_above(ax, len(ordered) + 1)
-    return style.name_axes(ax, *seen.labels, *units)
+    return style.name_axes(ax, *style.named(seen.labels, names), *units)
 
 
 def _name(level, kind) -> str:

@@ -20,6 +20,7 @@ def likelihood_curve(
     others: str = PROFILED,
     level: float = 0.95,
     points: Any = None,
+    name: str | None = None,
     units: str | None = None,
     ax: Any = None,
 ) -> Any:
@@ -36,7 +37,7 @@ def likelihood_curve(
             highest, or "held" at their estimates, which makes the curve narrower than the interval.
         level: the confidence of the interval.
         points: where to evaluate, a vector; by default 121 points about twice as wide as the interval.
-        units: those of the parameter, for the axis.
+        name: of the parameter, for the axis, instead of its label; ``units``: its units.
         ax: the Axes to draw on; by default those of a new figure.
 
     Returns the Axes.
@@ -60,8 +61,8 @@ def likelihood_curve(
     named = {"profiled": ", others profiled", "held": ", others held"}[others] if seen.has_others else ""
     ax.plot(seen.points, top - seen.drop, color=style.BLUE, lw=style.WIDTH, label=seen.noun + named)
     ax.plot(seen.points, top - seen.parabola, color=style.VERMILLION, lw=style.THIN, ls="--", label="quadratic")
-    ax.plot([seen.estimate], [top], "o", color=style.BLACK, ms=6, label=f"estimate {seen.estimate:.4g}", zorder=4)
+    ax.plot([seen.estimate], [top], "o", color=style.ink(ax), ms=6, label=f"estimate {seen.estimate:.4g}", zorder=4)
     deepest = np.nanmax(np.minimum(seen.drop, 4.0 * fall), initial=1.5 * fall)
     ax.set_ylim(top - 1.05 * deepest, top + 0.06 * deepest)
     style.legend(ax)
-    return style.name_axes(ax, seen.label, seen.noun, units)
+    return style.name_axes(ax, name or seen.label, seen.noun, units)

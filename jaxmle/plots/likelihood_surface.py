@@ -24,6 +24,7 @@ def likelihood_surface(
     others: str = PROFILED,
     level: float = 0.95,
     size: int = 61,
+    names: Sequence[str | None] = (None, None),
     units: Sequence[str | None] = (None, None),
     ax: Any = None,
 ) -> Any:
@@ -40,7 +41,7 @@ def likelihood_surface(
             "held" at their estimates, which makes the region too small.
         level: the confidence of the region.
         size: how many values of each parameter are looked at.
-        units: those of the two parameters, for the axes.
+        names: of the two parameters, for the axes, instead of their labels; ``units``: their units.
         ax: the Axes to draw on; by default those of a new figure.
 
     Returns the Axes; its figure also has a colour bar.
@@ -73,4 +74,4 @@ def likelihood_surface(
     ax.plot(*seen.estimate, "o", color=style.VERMILLION, mec="white", ms=7, ls="", label="estimate")
     ax.set(xlim=(seen.x[0], seen.x[-1]), ylim=(seen.y[0], seen.y[-1]))
     style.legend_above(ax, facecolor="#8A8A8A", labelcolor="white")
-    return style.name_axes(ax, *seen.labels, *units)
+    return style.name_axes(ax, *style.named(seen.labels, names), *units)

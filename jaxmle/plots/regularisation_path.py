@@ -68,7 +68,7 @@ def regularisation_path(
             strengths[order], values[:, place], color=style.colour(i), ls=style.dashes(i), lw=style.WIDTH, label=label
         )
     if mark is not None:
-        ax.axvline(mark, color=style.BLACK, lw=style.THIN, ls="--", label=f"chosen: {mark:.3g}")
+        ax.axvline(mark, color=style.ink(ax), lw=style.THIN, ls="--", label=f"chosen: {mark:.3g}")
     ax.set_xscale("log")
     if len(labels) <= _NAMED:
         style.legend(ax, loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -18,7 +18,13 @@ _MAGNITUDES = 50.0
 
 
 def starts(
-    starts: Any, fit: Fit, which: str | Sequence[str], *, units: Sequence[str | None] = (None, None), ax: Any = None
+    starts: Any,
+    fit: Fit,
+    which: str | Sequence[str],
+    *,
+    names: Sequence[str | None] = (None, None),
+    units: Sequence[str | None] = (None, None),
+    ax: Any = None,
 ) -> Any:
     """Where :func:`jaxmle.fit_best` started and where each start ended, coloured by the maximum that it found.
 
@@ -29,7 +35,7 @@ def starts(
         starts: what :func:`jaxmle.fit_best` was given.
         fit: the fit that it returned, with its ``history``.
         which: the label of one number, or of two.
-        units: those of the parameters.
+        names: of the parameters, for the axes, instead of their labels; ``units``: their units.
         ax: the Axes to draw on; by default those of a new figure.
 
     Returns the Axes.
@@ -58,6 +64,7 @@ def starts(
     begun, ended = _begun(fit.space, starts)[:, places], _ended(fit, history)[:, places]
     if begun.shape != ended.shape:
         raise ValueError(f"there are {begun.shape[0]} starts, and the fit is from {ended.shape[0]}: give the same ones")
+    labels = style.named(labels, names[: len(labels)])
     ax = style.axes(ax)
     here = np.stack([begun, ended], axis=1) if len(places) == 2 else np.concatenate([begun, ended], axis=1)[:, None]
     for name, colour, marker, lanes in _groups(np.asarray(history["maximum"]), np.asarray(history["value"], float)):
@@ -99,7 +106,7 @@ def _groups(maximum, value):
 
 def _frame(ax, points, found, positive) -> None:
     """The limits of the axes: the middle of the starts, three times as wide, and every maximum ``found``, so that those
-    that ran away are left outside. Numbers marked ``positive`` that span several magnitudes are on a logarithmic axis."""
+    that ran away are left outside. Numbers marked ``positive`` of several magnitudes are on a logarithmic axis."""
     points = np.where(np.isfinite(points), points, np.nan)
     if found.any():
         points[~found, -1, -points.shape[1] :] = np.nan

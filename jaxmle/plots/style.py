@@ -1,11 +1,12 @@
 """The one style of all plots: colours, sizes, axes and their names. Nothing of matplotlib's own settings is changed."""
 
 import importlib
+from collections.abc import Sequence
 from typing import Any
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-GREY, PALE = "#777777", "#D9D9D9"
+GREY, PALE, WHITE = "#777777", "#D9D9D9", "#FFFFFF"
 
 # Told apart by the colour-blind too. Source: Okabe and Ito (2008), "Color Universal Design"; its yellow is left out,
 # which is too pale for lines on white.
@@ -15,6 +16,8 @@ DASHES = ("-", "--", "-.", ":")
 
 WIDTH, THIN = 1.8, 1.0
 SMALL = 9
+LETTER, LINE = 0.075, 0.19  # inches: about how wide a letter of small text is, and how high a line of a legend
+_KEY, _MOST_OF_AXES = 0.55, 0.4  # inches before the text of an entry; a legend higher than this share is too high
 
 _OF_NEW_AXES = {
     "font.size": 10,
@@ -81,6 +84,15 @@ def name_axes(ax: Any, x: str, y: str, x_units: str | None = None, y_units: str 
     return ax
 
 
+def named(labels: Sequence[str], names: Sequence[str | None]) -> list[str]:
+    """``names``, and the label where one is None.
+
+    >>> named(["beta[1]", "sigma"], ("slope", None))
+    ['slope', 'sigma']
+    """
+    return [label if name is None else name for label, name in zip(labels, names, strict=True)]
+
+
 def with_units(name: str, units: str | None) -> str:
     """A name with its units.
 
@@ -98,8 +110,34 @@ def legend(ax: Any, **where: Any) -> None:
 
 
 def legend_above(ax: Any, columns: int = 3, **how: Any) -> None:
-    """A legend above the axes, for pictures that fill them."""
+    """A legend above the axes, for pictures that fill them, in as many columns as there is room for, and no more than
+    ``columns``. The axes make room for it, unless it would take most of theirs: then it may leave the figure."""
+    wide, high = ax.bbox.size / ax.get_figure().dpi
+    columns, lines = columns_for(ax.get_legend_handles_labels()[1], wide, columns)
     legend(ax, **{"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": columns, "borderaxespad": 0.3, **how})
+    if ax.get_legend() is not None:
+        ax.get_legend().set_in_layout(bool(LINE * lines <= _MOST_OF_AXES * high))
+
+
+def columns_for(names: Sequence[str], wide: float, most: int) -> tuple[int, int]:
+    """How many columns a legend of ``names`` has in ``wide`` inches, at ``most`` so many, and its lines.
+
+    >>> columns_for(["a", "b", "c"], 4.0, 3), columns_for(["a name of thirty letters or so"] * 3, 4.0, 3)
+    ((3, 1), (1, 3))
+    """
+    longest = max((len(line) for name in names for line in name.splitlines()), default=0)
+    columns = max(1, min(most, len(names), int(wide / (_KEY + LETTER * longest))))
+    return columns, -(-len(names) // columns) * max((name.count("\n") + 1 for name in names), default=1)
+
+
+def ink(ax: Any) -> str:
+    """The colour of what is black on white: white where the axes are dark.
+
+    Source: the luminance of ITU-R BT.709.
+    """
+    colours = importlib.import_module("matplotlib.colors")
+    red, green, blue, there = colours.to_rgba(ax.get_facecolor())
+    return WHITE if there > 0.5 and 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.4 else BLACK
 
 
 def percent(level: float) -> str:
