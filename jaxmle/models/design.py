@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from jaxmle.core.tree import as_array
 from jaxmle.parameters import free
+from jaxmle.terms.rows import check_weights_shape
 
 LOG_EXPOSURE = "log(exposure), exposure > 0"  # what the message about a row that has none calls it
 
@@ -14,7 +15,8 @@ def as_design(x, y, labels: Sequence[str] | None = None):
     """``x`` as an (n, p) array of floats, ``y`` as an array of n rows, and the names of the columns or None.
 
     Names are ``labels``, or those of a data frame's columns. Raises ``ValueError`` for a design that is not
-    two-dimensional, a response that is not a vector, different numbers of rows, or the wrong number of labels.
+    two-dimensional or has no columns, a response that is not a vector, different numbers of rows, or the wrong number
+    of labels.
     """
     if labels is None and hasattr(x, "columns"):
         labels = [str(column) for column in x.columns]
@@ -22,6 +24,11 @@ def as_design(x, y, labels: Sequence[str] | None = None):
     if x.ndim != 2:
         raise ValueError(
             f"the design x must have shape (rows, columns); it has shape {x.shape}: write x[:, None] for one column"
+        )
+    if x.shape[1] == 0:
+        raise ValueError(
+            f"the design x has no columns (shape {x.shape}), so there is no coefficient to estimate: give it a column, "
+            "such as jnp.ones((rows, 1)) for an intercept alone"
         )
     if x.shape[0] != y.shape[0]:
         raise ValueError(
@@ -49,6 +56,15 @@ def as_column(values, name: str, what: str):
         hint = f"flatten it with {name}[:, 0]" if column else "give one number for each row"
         raise ValueError(f"{what} must be a vector of shape (rows,); it has shape {values.shape}: {hint}")
     return values
+
+
+def as_weights(weights, y):
+    """``weights`` as an array, None where there are none. Raises ``ValueError`` unless there is one for each ``y``."""
+    if weights is None:
+        return None
+    weights = as_array(weights, "weights")
+    check_weights_shape(weights, y.shape[0], "the model")
+    return weights
 
 
 def as_floats(x, name: str):

@@ -9,11 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle import densities
-from jaxmle.core.tree import as_array
 from jaxmle.densities import catalogue
 from jaxmle.densities.catalogue import KNOWN, POSITIVE, Entry
 from jaxmle.models import censoring
-from jaxmle.models.design import as_column, as_floats, as_response
+from jaxmle.models.design import as_column, as_floats, as_response, as_weights
 from jaxmle.models.families import FAMILIES, Family
 from jaxmle.models.sample import Sample
 from jaxmle.parameters import fixed as hold
@@ -21,7 +20,6 @@ from jaxmle.parameters import positive
 from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
-from jaxmle.terms.rows import check_weights_shape
 
 
 def distribution(
@@ -79,7 +77,7 @@ def distribution(
     lower, upper = (y, None) if censored is None else censoring.ends(y, censored)
     values = {name: as_floats(value, name) for name, value in fixed.items()}
     rows = {name: _over_rows(values[name], lower, name) for name in values if entry.kinds[name] == KNOWN}
-    start = _begin(entry.name, as_floats(lower, "y"), upper, _weights(weights, y), values)
+    start = _begin(entry.name, as_floats(lower, "y"), upper, as_weights(weights, y), values)
     base = getattr(densities, entry.name)
     passed = []
     if truncated is not None:
@@ -158,14 +156,6 @@ def _known(entry: Entry, family: Family, fixed, is_partial: bool) -> dict[str, A
             f"observations no sample tells where: say so, fixed={{{', '.join(f'{name!r}: ...' for name in ends)}}}"
         )
     return fixed
-
-
-def _weights(weights, y):
-    if weights is None:
-        return None
-    weights = as_array(weights, "weights")
-    check_weights_shape(weights, y.shape[0], "the model")
-    return weights
 
 
 def _over_rows(value, y, name: str):

@@ -8,7 +8,7 @@ import jax
 
 from jaxmle.core.tree import as_leaf
 from jaxmle.densities import normal as density
-from jaxmle.models.design import as_response
+from jaxmle.models.design import as_response, as_weights
 from jaxmle.models.scale import exact_fit, root_mean_square, two_conventions
 from jaxmle.parameters import positive
 from jaxmle.parameters.space import Space
@@ -47,6 +47,7 @@ def nonlinear_least_squares(f: Callable, x, y, start: dict[str, Any], weights=No
         raise ValueError("sigma is the scale of the noise, which the model adds: give that parameter another name")
     x, y = row_tools.as_rows(x, "x"), as_response(y)
     row_tools.count_rows({"x": x, "y": y})
+    weights = as_weights(weights, y)
     space, values = Space.of(start)
     sigma = positive(_first_scale(as_leaf(f), space.lift(values), x, y, weights))
     term = regression(density, jax.tree_util.Partial(_Mean(), as_leaf(f)), x, y, weights)

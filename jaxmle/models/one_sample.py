@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle import densities
-from jaxmle.models.design import as_floats, as_response
+from jaxmle.models.design import as_floats, as_response, as_weights
 from jaxmle.models.scale import exact_fit, mean_and_scale, two_conventions, weighted_mean
 from jaxmle.parameters import interval, positive
 from jaxmle.terms.objective import as_objective
@@ -28,6 +28,7 @@ def normal(y, weights=None) -> Problem:
     Source: Fisher (1922), section 6.
     """
     y = as_floats(as_response(y), "y")
+    weights = as_weights(weights, y)
     mu, sigma = mean_and_scale(y, weights)
     start = {"mu": mu, "sigma": positive(sigma)}
     term = regression(densities.normal, _normal_parameters, y, y, weights)
@@ -49,6 +50,7 @@ def bernoulli(y, weights=None) -> Problem:
     Source: Bernoulli (1713), "Ars conjectandi".
     """
     y = as_response(y)
+    weights = as_weights(weights, y)
     start = {"p": interval(_share(weighted_mean(as_floats(y, "y"), weights)), lower=0, upper=1)}
     return Problem(
         as_objective(regression(densities.bernoulli, _coin_parameters, y, y, weights)), start, "Bernoulli sample"
@@ -69,7 +71,11 @@ def binomial(y, n, weights=None) -> Problem:
     Source: Bernoulli (1713), "Ars conjectandi".
     """
     y = as_response(y)
-    trials, share = _share_of_trials(y, as_floats(n, "n"), weights)
+    weights = as_weights(weights, y)
+    n = as_floats(n, "n")
+    if n.ndim and n.shape != y.shape:
+        raise ValueError(f"n has shape {n.shape} and y has {y.shape[0]} rows: give one number, or one for each row")
+    trials, share = _share_of_trials(y, n, weights)
     start = {"p": interval(share, lower=0, upper=1)}
     term = regression(densities.binomial, _trials_parameters, trials, y, weights)
     return Problem(as_objective(term), start, "Binomial sample")
@@ -90,6 +96,7 @@ def poisson(y, weights=None) -> Problem:
     Source: Bortkiewicz (1898), "Das Gesetz der kleinen Zahlen".
     """
     y = as_response(y)
+    weights = as_weights(weights, y)
     start = {"rate": positive(_above_zero(weighted_mean(as_floats(y, "y"), weights)))}
     return Problem(
         as_objective(regression(densities.poisson, _rate_parameters, y, y, weights)), start, "Poisson sample"
@@ -110,6 +117,7 @@ def exponential(y, weights=None) -> Problem:
     Source: Johnson, Kotz and Balakrishnan (1994), chapter 19.
     """
     y = as_floats(as_response(y), "y")
+    weights = as_weights(weights, y)
     start = {"scale": positive(_above_zero(weighted_mean(y, weights)))}
     term = regression(densities.exponential, _scale_parameters, y, y, weights)
     return Problem(as_objective(term), start, "Exponential sample")

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle.core import status as codes
-from jaxmle.core.tree import as_array
-from jaxmle.terms.rows import check_weights_shape, weighted
+from jaxmle.terms.rows import weighted
 
 
 @jax.jit
@@ -47,8 +46,7 @@ def weighted_mean(values, weights=None):
     level = jnp.where(jnp.isfinite(values[0]), values[0], 0.0)
     if weights is None:
         return level + jnp.mean(values - level)
-    weights = as_array(weights, "weights").astype(values.dtype)
-    check_weights_shape(weights, values.shape[0], "the model")
+    weights = weights.astype(values.dtype)
     return level + jnp.sum(weighted(values - level, weights)) / jnp.sum(weights)
 
 
