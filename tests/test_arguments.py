@@ -47,7 +47,7 @@ def test_every_array_argument_of_a_model_may_be_a_list(name):
 @pytest.mark.parametrize("name", ["normal", "poisson", "nonlinear_least_squares"])
 def test_a_wrong_number_of_weights_is_refused_by_the_model(name):
     def take(values):
-        return values + [1] if values is WEIGHTS else values
+        return [*values, 1] if values is WEIGHTS else values
 
     with pytest.raises(ValueError, match=r"one weight for each of its 3 rows; the weights have shape \(4,\)"):
         LISTS[name](take)
