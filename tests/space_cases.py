@@ -22,6 +22,7 @@ class Net(eqx.Module):
     knots: jax.Array
     activation: object = jax.nn.relu
     rate: float = 0.5
+    slope: float = eqx.field(static=True, default=0.25)
 
 
 def net(scale=None):

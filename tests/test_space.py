@@ -2,6 +2,7 @@
 
 import doctest
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,11 +38,11 @@ TREES = {
         + [f"layers[1].weight[0,{j}]" for j in range(3)]
         + ["layers[1].bias[0]"],
     ),
-    "module": (net(), [*LINEAR_LABELS, "scale"]),
-    "module with a mark": (net(jm.positive(2.0)), [*LINEAR_LABELS, "scale"]),
+    "module": (net(), [*LINEAR_LABELS, "scale", "rate"]),
+    "module with a mark": (net(jm.positive(2.0)), [*LINEAR_LABELS, "scale", "rate"]),
     "module in a named tuple": (
         Pair([net()], jm.positive(1.0)),
-        [f"left[0].{name}" for name in [*LINEAR_LABELS, "scale"]] + ["right"],
+        [f"left[0].{name}" for name in [*LINEAR_LABELS, "scale", "rate"]] + ["right"],
     ),
 }
 
@@ -103,14 +104,70 @@ def test_starts_may_be_traced_and_mapped():
     np.testing.assert_allclose(log_det, np.log(slope), rtol=1e-14)
 
 
-def test_flags_and_scalars_of_a_module_stay_python():
-    params = Space.of(net())[0].params(jnp.zeros(4))
+def test_flags_and_settings_of_a_module_stay_python():
+    params = Space.of(net())[0].params(jnp.zeros(5))
     assert params.drop.p == 0.3
     assert isinstance(params.drop.p, float)
     assert params.drop.inference is False
     assert params.activation is jax.nn.relu
-    assert params.rate == 0.5
+    assert params.slope == 0.25
+    assert isinstance(params.slope, float)
     np.testing.assert_array_equal(params.knots, [0, 1, 2])
+
+
+def test_a_plain_float_of_a_module_is_free_and_is_a_constant_when_fixed():
+    """An unmarked leaf is free, in a module of the user's as in a dict; settings of the layers of Equinox are not."""
+    tree = net()
+    start = Space.of(tree)[1]
+    assert start[-1] == tree.rate
+    layout = Space.of(jm.fixed(tree))[0].layout
+    assert {leaf.name: leaf.kind for leaf in layout.leaves if leaf.name in ("drop.p", "rate")} == {
+        "drop.p": "structure",
+        "rate": "fixed",
+    }
+
+
+class Location(eqx.Module):
+    mu: float
+    s: float
+
+
+class Thinned(eqx.nn.Dropout):
+    """A layer with a number of its own beside the setting of the layer."""
+
+    scale: float
+
+    def __init__(self, p, scale):
+        super().__init__(p)
+        self.scale = scale
+
+
+def _location(params, y):
+    return jm.densities.normal.logpdf(y, params.mu, params.s)
+
+
+def test_a_module_of_plain_floats_is_fitted():
+    y = np.array([1.0, 2.0, 6.0])
+    fit = jm.fit(jm.likelihood(_location, y), Location(0.0, jm.positive(1.0)))
+    np.testing.assert_allclose([fit.params.mu, fit.params.s], [y.mean(), y.std()], rtol=1e-9)
+    assert [row.label for row in jm.summary(jm.likelihood(_location, y), fit).rows] == ["mu", "s"]
+
+
+def test_a_subclass_of_a_layer_keeps_the_setting_and_fits_its_own_number():
+    assert Space.of(Thinned(0.3, 1.0))[0].scalar_labels() == ["scale"]
+
+
+def test_a_setting_that_changes_is_not_taken_from_the_fit_before():
+    """Starts of one structure share how they are taken apart, but not the numbers that stay Python."""
+
+    def logpdf(params, y):
+        return jm.densities.normal.logpdf(y, params["mu"] * (1.0 + params["drop"].p), 1.0)
+
+    term = jm.likelihood(logpdf, jnp.array([1.0, 2.0, 6.0]))
+    for p in (0.25, 0.5, 0.25):
+        fit = jm.fit(term, {"mu": 0.0, "drop": eqx.nn.Dropout(p)})
+        assert fit.params["drop"].p == p
+        assert float(fit.params["mu"]) == pytest.approx(3.0 / (1.0 + p), rel=1e-9)
 
 
 def test_labels_replace_the_path():

@@ -11,6 +11,7 @@ import numpy as np
 
 _MOST = 4096
 _RECIPES: dict = {}
+_HELD: dict = {}  # which Python floats the recipes of a structure hold the values of
 
 
 class ArraySlot:
@@ -36,11 +37,17 @@ def rearrange(function: Callable, *trees):
     """
     leaves, treedef = jax.tree_util.tree_flatten(trees)
     key = (function, treedef, *[_kind(leaf) for leaf in leaves])
-    recipe = _RECIPES.get(key)
-    if recipe is None:
+    for held in _HELD.get(key, ()):
+        recipe = _RECIPES.get((key, held, *[leaves[i] for i in held]))
+        if recipe is not None:
+            break
+    else:
+        recipe, held = _record(function, leaves, treedef)
         if len(_RECIPES) >= _MOST:
             _RECIPES.clear()
-        recipe = _RECIPES[key] = _record(function, leaves, treedef)
+            _HELD.clear()
+        _RECIPES[(key, held, *[leaves[i] for i in held])] = recipe
+        _HELD.setdefault(key, set()).add(held)
     picks, out = recipe
     return jax.tree_util.tree_unflatten(out, [leaves[p] if type(p) is int else p[0] for p in picks])
 
@@ -52,9 +59,13 @@ def _kind(leaf):
 
 
 def _record(function, leaves, treedef):
+    """The recipe, and which Python floats it holds the values of: those that did not come out as leaves, since they are
+    part of the structure (or nothing)."""
     slots = [_slot(i, leaf) for i, leaf in enumerate(leaves)]
     moved, out = jax.tree_util.tree_flatten(function(*jax.tree_util.tree_unflatten(treedef, slots)))
-    return [leaf.index if isinstance(leaf, ArraySlot | FloatSlot) else (leaf,) for leaf in moved], out
+    picks = [leaf.index if isinstance(leaf, ArraySlot | FloatSlot) else (leaf,) for leaf in moved]
+    held = tuple(i for i, slot in enumerate(slots) if isinstance(slot, FloatSlot) and i not in picks)
+    return (picks, out), held
 
 
 def _slot(index, leaf):

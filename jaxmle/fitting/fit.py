@@ -22,7 +22,10 @@ def fit(
     Arguments:
         objective: a term (``jm.likelihood``, ``jm.regression``), a sum of terms, or a problem of ``jm.models``.
         start: a tree of parameters, each a floating number or array or one of the marks; may be left out for a
-            problem, which has its own.
+            problem, which has its own. What bears no mark is free, in an Equinox module as in a dict: floating numbers
+            and arrays. Not fitted are a module's whole numbers, flags and functions, its static fields, and the
+            settings that layers of ``equinox.nn`` keep as numbers (``Dropout.p``); a number of your own module that
+            Python needs is declared ``eqx.field(static=True)``, or held by ``jm.fixed``.
         solver: one of ``jm.solvers``, any optax transformation (``optax.adam(1e-2)``), or an Optimistix minimiser.
             None chooses: Newton's method in a trust region where the free numbers are few enough for a matrix (300),
             L-BFGS where they are more; ``message`` says which and why.
@@ -40,7 +43,8 @@ def fit(
     Errors: ``ValueError`` for a start outside its constraint, data that are empty, missing, of different lengths or
     impossible under the model, weights that are negative or all zero, a function that returns the wrong shape or is
     not row-wise; ``TypeError`` for parameters that are not floating numbers, a missing start, or a function that
-    JAX cannot trace. Inside a trace nothing about values is raised: the status says it.
+    JAX cannot trace; ``KeyError`` for a name that no parameter has, in ``jm.tied``, in the ``where`` of a prior or in a
+    function of the model. Inside a trace nothing about values is raised: the status says it.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm

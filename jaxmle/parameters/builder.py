@@ -53,9 +53,9 @@ class _Builder:
             self._add_structure(name, leaf)
 
     def _add_constant(self, path, name, value):
-        """Arrays are constants, and so are numbers; but flags, and all scalars of a module, steer Python code."""
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_array(value) or (number and not _inside_module(self.start, path)):
+        """Arrays are constants, and so are the numbers of the model; but flags steer Python code."""
+        number = not isinstance(value, bool) and _is_number(self.start, path, value)
+        if is_array(value) or number:
             self.leaves.append(Leaf(name, FIXED, len(self.constants)))
             self.constants.append(value)
         else:
@@ -63,7 +63,7 @@ class _Builder:
 
     def _add_structure(self, name, value):
         self.leaves.append(Leaf(name, STRUCTURE, len(self.structure)))
-        self.structure.append(value)
+        self.structure.append(float(value) if isinstance(value, float) else value)
 
     def _add_free(self, name, value, bijection, labels):
         dtype = value.dtype if is_array(value) else np.result_type(float if isinstance(value, float) else type(value))
@@ -104,12 +104,16 @@ class _Builder:
         return tuple(self.bijections), tuple(self.constants), layout, labels, tuple(self.values)
 
 
-def _inside_module(start, path) -> bool:
-    """Whether the leaf at ``path`` lies inside an Equinox module."""
-    node = start
+def _module_of(start, path) -> str | None:
+    """Where the innermost Equinox module that the leaf at ``path`` lies in had that field defined: the name of a
+    Python module; None outside of modules."""
+    node, found = start, None
     for key in path:
-        if isinstance(node, eqx.Module):
-            return True
+        if isinstance(node, eqx.Module) and isinstance(key, jax.tree_util.GetAttrKey):
+            bases = type(node).__mro__[::-1]
+            found = next(
+                (c for c in bases if key.name in getattr(c, "__dataclass_fields__", {})), type(node)
+            ).__module__
         if isinstance(key, jax.tree_util.GetAttrKey):
             node = getattr(node, key.name)
         elif isinstance(key, jax.tree_util.SequenceKey):
@@ -117,17 +121,25 @@ def _inside_module(start, path) -> bool:
         elif isinstance(key, jax.tree_util.DictKey):
             node = node[key.key]
         else:
-            return False
-    return False
+            break
+    return found
+
+
+def _is_number(start, path, leaf) -> bool:
+    """Whether a leaf that is no array is a number of the model: floats, but for those that the layers of Equinox keep
+    as settings (``Dropout.p``); whole numbers and flags outside of modules, where they steer no Python code."""
+    module = _module_of(start, path)
+    if isinstance(leaf, float):
+        return module is None or module.split(".")[0] != "equinox"
+    return isinstance(leaf, bool | int | complex) and module is None
 
 
 def is_parameter(start, path, leaf) -> bool:
-    """Whether an unmarked leaf is a parameter: in a module only floating arrays, as for ``equinox.filter_grad``;
-    elsewhere all numbers."""
-    if is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.inexact):
-        return True
-    number = is_array(leaf) or isinstance(leaf, bool | int | float | complex)
-    return number and not _inside_module(start, path)
+    """Whether an unmarked leaf is a parameter: every floating array, and every number of the model (an integer among
+    them is then refused); whole-number arrays of a module are constants."""
+    if is_array(leaf):
+        return jnp.issubdtype(leaf.dtype, jnp.inexact) or _module_of(start, path) is None
+    return _is_number(start, path, leaf)
 
 
 def take_apart(start):
