@@ -117,6 +117,31 @@ def test_folds_are_dealt_out_evenly_and_groups_whole(counts):
     np.testing.assert_allclose(np.sort(grouped.log_likelihood), np.sort(truth), rtol=1e-8)
 
 
+def test_labels_of_folds_are_any_integers_of_any_type(counts):
+    """Labels {0, 5} are two folds, not six of which four are empty and count in the error."""
+    plain = jm.cross_validate(*counts, folds=np.arange(12) % 2)
+    for dtype in (np.int64, np.int32, np.int8):
+        for low, high in ((0, 5), (1, 7), (-3, 2)):
+            labels = np.where(np.arange(12) % 2, high, low).astype(dtype)
+            for folds in (labels, jnp.asarray(labels)):
+                found = jm.cross_validate(*counts, folds=folds)
+                np.testing.assert_array_equal(found.nobs, [6, 6])
+                np.testing.assert_allclose(found.log_likelihood, plain.log_likelihood, rtol=1e-12)
+                np.testing.assert_allclose(found.se, plain.se, rtol=1e-12)
+    backwards = jm.cross_validate(*counts, folds=1 - np.arange(12) % 2)  # in the order of labels, whichever comes first
+    np.testing.assert_allclose(backwards.log_likelihood, plain.log_likelihood[::-1], rtol=1e-12)
+    texts = jm.cross_validate(*counts, folds=np.where(np.arange(12) % 2, "a", "b"))
+    np.testing.assert_allclose(texts.log_likelihood, plain.log_likelihood, rtol=1e-12)
+
+
+def test_a_fold_without_a_case_does_not_count(counts):
+    weighted = jm.models.poisson(np.r_[COUNTS, 3.0], weights=np.r_[np.ones(12), 0.0])
+    found = jm.cross_validate(weighted, jm.fit(weighted), folds=np.r_[np.arange(12) % 2, 2])
+    plain = jm.cross_validate(*counts, folds=np.arange(12) % 2)
+    np.testing.assert_allclose([found.total, found.se], [plain.total, plain.se], rtol=1e-8)
+    assert found.ok.all()
+
+
 def test_a_prior_takes_part_in_fits_only(counts):
     problem, _ = counts
     penalised = problem + jm.priors.normal("rate", 1.0, 0.5)

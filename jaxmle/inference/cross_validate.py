@@ -27,7 +27,8 @@ class CrossValidation(Printed):
 
     ``log_likelihood`` (folds,) is that of the rows of each fold, weighted, by the fit to the others; ``nobs`` (folds,)
     how many cases they are; ``total`` the sum, with its standard error ``se``; ``params`` a tree like params with a
-    leading axis of folds; ``status`` how each fit ended. NaN where a fold has no fit, and so is the total then.
+    leading axis of folds; ``status`` how each fit ended. NaN where a fold has no fit, and so is the total then. A fold
+    without a case (all its rows have weight zero) is in neither the total nor its error.
     """
 
     log_likelihood: Float[Array, " k"]
@@ -39,8 +40,8 @@ class CrossValidation(Printed):
 
     @property
     def ok(self):
-        """Which folds have a fit, an array of True and False."""
-        good = usable(self.status)
+        """Which folds have a fit, or need none since they have no case, an array of True and False."""
+        good = usable(self.status) | (self.nobs == 0)
         return good if is_traced(good) else np.asarray(good)
 
     @property
@@ -82,7 +83,8 @@ def cross_validate(
             priors, which take part in every fit.
         fit: its fit, where each of the others begins.
         key: a random key, by which rows are dealt out to folds of equal size (within one). Not needed with labels.
-        folds: how many, two or more; or a label for each row, integers from zero on: the fold it is held out in.
+        folds: how many, two or more; or a label for each row, as for ``groups``: the fold it is held out in. Folds are
+            in the order of their labels where these are integers, else of their first rows.
         groups: a label for each row: whole groups are dealt out, so that no fit has seen the group of a row held out.
         progress: whether to show a bar, which needs tqdm.
 
@@ -124,17 +126,21 @@ def _dealt(scheme, key, folds) -> tuple[int, Any]:
             raise ValueError("rows are dealt out at random, which needs key=, such as jax.random.key(0)")
         check_key(key)
         return int(folds), _deal(scheme, key, jnp.asarray(int(folds)))
-    labels = one_way(folds)
     if scheme.codes is not None:
         raise ValueError("folds= are labels already, so groups= cannot be kept together; give one of them")
-    if is_traced(labels):
+    if is_traced(folds):
         raise ValueError("inside jax.jit or jax.vmap the number of folds must be known: folds=10 and a key")
-    if labels.shape != (rows,) or int(labels.min()) < 0 or int(labels.max()) < 1:
+    labels = np.asarray(folds) if np.issubdtype(np.asarray(folds).dtype, np.integer) else np.asarray(one_way(folds))
+    if labels.ndim != 1:
+        raise ValueError(f"folds= has one label for each row, shape ({rows},); it has shape {labels.shape}")
+    different, ranks = np.unique(labels, return_inverse=True)  # the same for labels of any type
+    count = len(different)
+    if labels.shape != (rows,) or count < 2:
         raise ValueError(
-            f"folds= has {labels.shape[0]} labels for {rows} rows: give one for each, integers from zero on, two or "
-            "more of them different"
+            f"folds= has {labels.shape[0]} labels for {rows} rows, {count} of them different: give one for each row, "
+            "two or more of them different"
         )
-    return int(labels.max()) + 1, labels
+    return count, jnp.asarray(ranks, dtype=int)
 
 
 @jax.jit
@@ -159,10 +165,7 @@ def _finish(found, scheme):
 
     count = found.status.shape[0]
     values, nobs = jax.lax.map(lambda pair: one(*pair), (jnp.arange(count), found.z))
-    deviation = jnp.std(values, ddof=1)
-    return {
-        "log_likelihood": values,
-        "nobs": nobs,
-        "total": jnp.sum(values),
-        "se": jnp.sqrt(jnp.asarray(float(count), values.dtype)) * deviation,
-    }
+    held = nobs > 0
+    folds, total = jnp.sum(held).astype(values.dtype), jnp.sum(jnp.where(held, values, 0.0))
+    squares = jnp.sum(jnp.where(held, jnp.square(values - total / folds), 0.0))
+    return {"log_likelihood": values, "nobs": nobs, "total": total, "se": jnp.sqrt(folds * squares / (folds - 1.0))}
