@@ -16,7 +16,7 @@ from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.hypothesis import Test
 from jaxmle.inference.infer import has_prior, is_scaled
 from jaxmle.inference.wald import quadratic_form
-from jaxmle.parameters.layout import FREE
+from jaxmle.parameters.layout import FIXED, FREE, TIED
 from jaxmle.parameters.space import Space
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem
@@ -32,8 +32,9 @@ def score_test(objective: Term | Problem, restricted: Fit, start: Any = None, *,
     Arguments:
         objective: the likelihood, the same for both.
         restricted: the fit with some leaves held by ``jm.fixed`` or made equal by ``jm.tied``.
-        start: the start tree of the larger model, with its marks; its values play no part. May be left out for a
-            problem, which has its own.
+        start: the start tree of the larger model, with its marks; the values of what is free play no part. What it
+            holds or ties the restricted fit holds or ties too, at the same values. May be left out for a problem, which
+            has its own.
         information: "observed", "expected" (for :func:`jaxmle.regression` and densities that know theirs), or "opg",
             the outer product of the gradient.
 
@@ -41,11 +42,11 @@ def score_test(objective: Term | Problem, restricted: Fit, start: Any = None, *,
     estimate: far from the maximum the observed one need not be, the expected one is. With constraints gradient and
     observed information are those of the unconstrained numbers z.
 
-    Works under ``jax.jit`` and ``jax.vmap``, where a failed fit gives NaN.
+    Works under ``jax.jit`` and ``jax.vmap``, where a failed fit gives NaN, and one that is no case of the larger model.
 
-    Errors: ``ValueError`` where the restricted fit failed, has other parameters, or as many free ones; for an
-    objective with a prior or one multiplied by a number, whose score has no chi-square distribution; and for an
-    unknown information.
+    Errors: ``ValueError`` where the restricted fit failed, has other parameters, or as many free ones, or others where
+    the start holds or ties them; for an objective with a prior or one multiplied by a number, whose score has no
+    chi-square distribution; and for an unknown information.
 
     >>> import jaxmle as jm
     >>> problem = jm.models.normal([1.0, 2.0, 4.0, 5.0])
@@ -64,13 +65,14 @@ def score_test(objective: Term | Problem, restricted: Fit, start: Any = None, *,
     _refuse(problem, restricted)
     space, _ = Space.of(problem.start)
     values = _values_in(space, restricted)
+    nested = _is_nested(space, restricted)
     df = space.size - restricted.z.shape[-1]
     if df <= 0:
         raise ValueError(
             f"the restricted fit has {restricted.z.shape[-1]} free numbers and the start {space.size}, so nothing is "
             "restricted: fit the smaller model first, with jm.fixed(...) on what the hypothesis says"
         )
-    statistic = _score(problem.objective, space.unlabelled(), values, restricted.status, curvature=information)
+    statistic = _score(problem.objective, space.unlabelled(), values, restricted.status, nested, curvature=information)
     return Test.chi_square(statistic, df, "Score test", f"{df} restriction{'s' * (df > 1)} of the restricted fit")
 
 
@@ -101,9 +103,51 @@ def _values_in(space: Space, restricted: Fit) -> tuple:
     return tuple(value for leaf, value in pairs if leaf.kind == FREE)
 
 
+def _is_nested(space: Space, restricted: Fit):
+    """Whether the larger model holds at the restricted estimate: its fixed and tied leaves have their values there.
+
+    Raises ``ValueError`` where it does not; of values in a trace it can only be said, by an array.
+    """
+    leaves, others = space.layout.leaves, restricted.space.layout.leaves
+    estimate = jax.tree_util.tree_leaves(restricted.params)
+    freed = [a.name for a, b in zip(leaves, others, strict=True) if a.kind == FIXED and b.kind in (FREE, TIED)]
+    if freed:
+        raise ValueError(
+            f"{', '.join(freed)} {'is' if len(freed) == 1 else 'are'} fixed in the start and not in the restricted "
+            "fit, so the one model is no case of the other: free in the start what the restricted fit has free"
+        )
+    free = {leaf.index: value for leaf, value in zip(leaves, estimate, strict=True) if leaf.kind == FREE}
+    held = {FIXED: space.constants, TIED: free}
+    triples = [
+        (leaf.name, held[leaf.kind][leaf.index], value)
+        for leaf, value in zip(leaves, estimate, strict=True)
+        if leaf.kind in held
+    ]
+    off = {name: _differ(a, b, restricted.z.dtype) for name, a, b in triples}
+    if is_traced(off):
+        return ~jnp.any(jnp.stack(list(off.values())))
+    names = [name for name, differ in off.items() if differ]
+    if names:
+        raise ValueError(
+            f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} another value in the restricted fit than the "
+            "start fixes or ties, so the one model is no case of the other: give the start the same jm.fixed(...) and "
+            "jm.tied(...) as the restricted fit, less what the hypothesis says"
+        )
+    return True
+
+
+def _differ(a, b, dtype):
+    """Whether two values differ by more than the rounding of ``dtype``."""
+    if jnp.shape(a) != jnp.shape(b):
+        return jnp.asarray(True)
+    a, b = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
+    slack = 4.0 * float(jnp.finfo(dtype).eps) * jnp.abs(b)
+    return ~jnp.all((jnp.abs(a - b) <= slack) | (a == b) | (jnp.isnan(a) & jnp.isnan(b)))
+
+
 @functools.partial(jax.jit, static_argnames="curvature")
-def _score(objective, space, values, status, *, curvature):
+def _score(objective, space, values, status, nested, *, curvature):
     z = space.to_z(values)
     evaluation = evaluate_in_z(objective, space, z, 2, False, curvature)
     statistic = quadratic_form(evaluation.curvature, evaluation.gradient)
-    return jnp.where(codes.is_ok(status), statistic, jnp.nan)
+    return jnp.where(codes.is_ok(status) & nested, statistic, jnp.nan)
