@@ -301,7 +301,7 @@ def test_what_cannot_be_profiled_is_said():
     with pytest.raises(TypeError, match="a prior with kinks"):
         jm.profile(term + jm.priors.laplace("beta"), fit)
     likelihoods, fits = _gamma_fit()
-    with pytest.raises(ValueError, match="this is a batch of fits, and jm.profile takes one"):
+    with pytest.raises(ValueError, match=r"this is a batch of fits, and jm\.profile takes one"):
         jm.profile(likelihoods, fits)
     with pytest.raises(ValueError, match="not one of this objective"):
         jm.profile(jm.likelihood(_gamma, likelihoods.data[0]), fit)

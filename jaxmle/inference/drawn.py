@@ -77,8 +77,8 @@ class Bootstrap(Printed):
         Arguments: ``kind``, "percentile"; "basic", reflected at the estimate; "bca", corrected for bias and
         acceleration; "studentised", which needs ``studentise=True`` when drawing.
 
-        Errors: ``ValueError`` for another kind, "studentised" without standard errors of the draws, or an ``alpha`` that
-        is not between 0 and 1.
+        Errors: ``ValueError`` for another kind, "studentised" without standard errors of the draws, or an ``alpha``
+        that is not between 0 and 1.
 
         Source: Efron and Tibshirani (1993), chapters 12 to 14; Davison and Hinkley (1997), chapter 5.
         """

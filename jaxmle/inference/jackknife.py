@@ -71,8 +71,8 @@ class Jackknife(Printed):
         )
 
     def table(self, alpha: float = 0.05) -> Table:
-        """The table that ``print`` shows, with normal intervals. Raises ``ValueError`` for a batch, and for an ``alpha``
-        that is not between 0 and 1."""
+        """The table that ``print`` shows, with normal intervals. Raises ``ValueError`` for a batch, and for an
+        ``alpha`` that is not between 0 and 1."""
         refuse_batch(self.fitted, 0, "jackknives")
         reach = float(jax.scipy.special.ndtri(1.0 - as_alpha(alpha) / 2.0)) * np.sqrt(np.diagonal(np.asarray(self.cov)))
         middle, trees = np.asarray(self.estimate), (self.bias, self.bse)

@@ -97,8 +97,8 @@ def predict(
     Works under ``jax.jit`` and ``jax.vmap``.
 
     Errors: ``TypeError`` where no term is a regression (use :func:`jaxmle.delta`), where its density has no such kind,
-    or for data of another structure; ``ValueError`` for an unknown kind, a ``q`` without a quantile, an ``alpha`` that is
-    not between 0 and 1, other shapes, several regressions, or a batch of fits.
+    or for data of another structure; ``ValueError`` for an unknown kind, a ``q`` without a quantile, an ``alpha`` that
+    is not between 0 and 1, other shapes, several regressions, or a batch of fits.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
