@@ -230,10 +230,10 @@ def test_starts_that_ran_away_are_left_outside_the_frame():
 
 
 def test_every_maximum_found_is_in_the_frame_and_a_location_is_on_a_linear_axis():
-    # Of forty starts three reach the far hill at 43, and all ends are positive.
+    # Of sixty starts one reaches the far hill at 43, and all ends are positive.
     y = jnp.array([1.4, 1.7, 2.3, 2.8, 3.5, 43.2])
     hills = jm.likelihood(lambda p, y: jm.densities.cauchy.logpdf(y, p["theta"], 1.0), y)
-    scattered = {"theta": jnp.concatenate([jnp.linspace(0.5, 4.0, 37), jnp.array([42.0, 43.0, 44.0])])}
+    scattered = {"theta": jnp.concatenate([jnp.linspace(0.5, 4.0, 59), jnp.array([43.0])])}
     fit, _ = jm.fit_best(hills, scattered)
     assert float(fit.history["z"].max()) > 42.0
     ax = jm.plots.starts(scattered, fit, "theta", names=("location",))
