@@ -6,6 +6,7 @@ terms add to an objective; :func:`fit` maximises it; :func:`infer` and :func:`su
 """
 
 from jaxmle import densities, losses, models, plots, priors, solvers
+from jaxmle.core import status
 from jaxmle.fitting import Fit, fit, fit_batch, fit_best, load, polish, refit, save, trace, train
 from jaxmle.inference import (
     Inference,
@@ -115,6 +116,7 @@ __all__ = [
     "shared",
     "simplex",
     "solvers",
+    "status",
     "summary",
     "tic",
     "tied",

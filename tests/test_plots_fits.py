@@ -11,7 +11,6 @@ from matplotlib import pyplot
 from plot_cases import _closed, entries, line, names  # noqa: F401
 
 import jaxmle as jm
-from jaxmle.core import status as codes
 
 RNG = np.random.default_rng(6)
 N = 40
@@ -125,7 +124,8 @@ def test_a_batch_shows_estimates_errors_and_failures(lanes):
     half = 1.959963984540054 * y.std(axis=1)[[0, 1, 2, 3, 5]][order] / np.sqrt(12)
     np.testing.assert_allclose(np.ptp(segments[:, :, 1], axis=1) / 2, half, rtol=1e-6)
     assert entries(ax)[-1] == "non finite at start (1)"
-    assert int(fits.status[4]) == codes.NON_FINITE_AT_START
+    assert int(fits.status[4]) == jm.status.NON_FINITE_AT_START
+    assert jm.status.sentence(fits.status[4]) in fits.message[4]
     assert names(ax) == ("sample, by estimate", "mu (mm)")
     unsorted = jm.plots.batch(fits, "mu", sort=False)
     assert line(unsorted, "estimate")[0].tolist() == [0, 1, 2, 3, 5]
