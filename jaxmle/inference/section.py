@@ -65,7 +65,7 @@ def section(
     if others not in OTHERS:
         raise ValueError(f"others= says what becomes of the other parameters, one of {OTHERS}, not {others!r}")
     problem = as_problem(objective)
-    check(problem.objective, fit)
+    check(problem.objective, fit, "section")
     targets = Targets.of(fit.space, asked_scalars(fit.space, which))
     points = jnp.asarray(points, fit.z.dtype)
     if points.ndim != 2 or points.shape[1] != len(targets.places):
