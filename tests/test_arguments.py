@@ -1,5 +1,6 @@
 """What users hand to models and terms: lists, designs without columns, things that are no terms, wrong shapes."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -62,3 +63,57 @@ def test_trials_of_another_length_are_refused():
 def test_a_design_without_columns_is_refused(model):
     with pytest.raises(ValueError, match=r"no columns \(shape \(3, 0\)\).*jnp.ones"):
         getattr(jm.models, model)(np.zeros((3, 0)), COINS)
+
+
+def test_a_mean_function_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"f must return one number.*array of shape \(2,\)"):
+        jm.models.nonlinear_least_squares(lambda p, t: jnp.stack([p["a"] * t] * 2), Y, Y, {"a": 1.0})
+
+
+def around(mu, sigma):
+    def logpdf(params, y):
+        return jm.densities.normal.logpdf(y, params["mu"], sigma)
+
+    return jm.fit(jm.likelihood(logpdf, np.array(Y)), {"mu": mu}).value
+
+
+def test_a_differentiated_number_closed_over_is_to_be_passed_as_data():
+    for derivative in (jax.grad(lambda sigma: around(0.0, sigma)), jax.jacfwd(lambda sigma: around(0.0, sigma))):
+        with pytest.raises(TypeError, match=r"closes over a number that is being diff.*jm.shared\(number\)"):
+            derivative(2.0)
+
+
+def test_a_predictor_of_another_shape_is_refused():
+    term = jm.regression(jm.densities.normal, lambda p, x: (p["a"] * x[None], 1.0), np.array(Y), np.array(Y))
+    with pytest.raises(
+        ValueError, match=r"one row must be a number; it has shape \(1,\).*predictor must return single"
+    ):
+        jm.fit(term, {"a": 1.0})
+
+
+def test_a_bare_function_is_no_term():
+    term, problem = jm.likelihood(lambda p, y: -((y - p["mu"]) ** 2), np.array(Y)), jm.models.normal(Y)
+    for add in (
+        lambda: term + (lambda p: 0.0),
+        lambda: (lambda p: 0.0) + term,
+        lambda: problem + (lambda p: 0.0),
+        lambda: (lambda p: 0.0) + problem,
+    ):
+        with pytest.raises(TypeError, match=r"only terms can be added, not a function: .*jm.log_prior\(function\)"):
+            add()
+    with pytest.raises(TypeError, match="unsupported operand"):
+        _ = term + 1.0
+
+
+@pytest.mark.parametrize("factor", ["a", None, {}])
+def test_what_is_no_number_multiplies_nothing(factor):
+    term = jm.likelihood(lambda p, y: -((y - p["mu"]) ** 2), np.array(Y))
+    for multiply in (lambda: factor * term, lambda: term * factor, lambda: jm.models.normal(Y) * factor):
+        with pytest.raises(TypeError, match="multiplied by a positive number, not by"):
+            multiply()
+
+
+@pytest.mark.parametrize("model", [jm.models.normal, lambda y: jm.models.distribution("weibull", y)])
+def test_a_model_of_one_sample_has_no_x_to_be_missing(model):
+    with pytest.raises(ValueError, match=r"^y is missing \(NaN\) at row 1 "):
+        jm.fit(model([1.0, np.nan, 2.0]))

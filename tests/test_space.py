@@ -1,6 +1,7 @@
 """The space of a start tree: which numbers are free, what they are called, and the way between params and z."""
 
 import doctest
+import re
 
 import equinox as eqx
 import jax
@@ -128,8 +129,8 @@ def test_a_plain_float_of_a_module_is_free_and_is_a_constant_when_fixed():
 
 
 class Location(eqx.Module):
-    mu: float
-    s: float
+    mu: object
+    s: object
 
 
 class Thinned(eqx.nn.Dropout):
@@ -190,6 +191,17 @@ def test_z_is_labelled_by_the_scalar_only_where_each_moves_one():
     s, _ = Space.of(start | {"t": jm.tied("s")})
     assert s.scalar_labels() == ["x", "y", "z", "u", "v", "t[0]", "t[1]"]
     assert s.z_labels() == ["p~[0]", "p~[1]", "u", "v"]
+
+
+def test_labels_given_twice_are_told_apart_wherever_they_are_printed():
+    start = {"beta": jm.free(jnp.zeros(3), labels=["x", "z", "x"]), "x": 1.0}
+    s, _ = Space.of(start)
+    assert s.scalar_labels() == s.z_labels() == ["x", "z", "x (2)", "x (3)"]
+    design = np.column_stack([np.ones(4), np.arange(4.0), np.ones(4)])
+    problem = jm.models.linear(design, np.array([1.0, 2.0, 4.0, 3.0]), labels=["x", "z", "x"])
+    table = jm.summary(problem, jm.fit(problem))
+    assert [row.label for row in table.rows] == ["x", "z", "x (2)", "sigma"]
+    assert re.search(r"standard error: (x - x \(2\)|-x \+ x \(2\))\.", " ".join(table.notes))
 
 
 @pytest.mark.parametrize("labels", [["one"], ["one", "two", "three", "four"], []])

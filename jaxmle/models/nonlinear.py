@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxmle.core.tree import as_leaf
 from jaxmle.densities import normal as density
@@ -28,8 +29,8 @@ def nonlinear_least_squares(f: Callable, x, y, start: dict[str, Any], weights=No
     Returns a problem in the names of ``start`` and ``sigma``, the maximum likelihood estimate, root of RSS / n; the
     table also gives the root of RSS / (n - p), and ``jm.models.least_squares`` the errors that go with it.
 
-    Errors: ``ValueError`` for shapes that do not fit, or a start that names a parameter ``sigma`` itself; ``TypeError``
-    for a start that is not a dict.
+    Errors: ``ValueError`` for shapes that do not fit, a mean that is not one number, or a start that names a parameter
+    ``sigma`` itself; ``TypeError`` for a start that is not a dict.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -60,6 +61,11 @@ def nonlinear_least_squares(f: Callable, x, y, start: dict[str, Any], weights=No
 def _first_scale(f, params, x, y, weights):
     """The root of the mean square of the residuals at the start."""
     mean = over_rows(lambda row: f(params, row), x)(row_tools.open_shared(x))
+    if jnp.shape(mean) != y.shape:
+        raise ValueError(
+            f"f must return one number, the mean of one row; it returned an array of shape {jnp.shape(mean)[1:]} for a "
+            "row: take one entry, or sum"
+        )
     return root_mean_square(y.astype(mean.dtype) - mean, weights)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -107,14 +108,15 @@ class _Builder:
 def _module_of(start, path) -> str | None:
     """Where the innermost Equinox module that the leaf at ``path`` lies in had that field defined: the name of a
     Python module; None outside of modules."""
-    node, found = start, None
+    node: Any = start
+    found = None
     for key in path:
-        if isinstance(node, eqx.Module) and isinstance(key, jax.tree_util.GetAttrKey):
-            bases = type(node).__mro__[::-1]
-            found = next(
-                (c for c in bases if key.name in getattr(c, "__dataclass_fields__", {})), type(node)
-            ).__module__
         if isinstance(key, jax.tree_util.GetAttrKey):
+            if isinstance(node, eqx.Module):
+                owner: type = type(node)
+                bases = owner.__mro__[::-1]
+                defined = (base for base in bases if key.name in getattr(base, "__dataclass_fields__", {}))
+                found = next(defined, owner).__module__
             node = getattr(node, key.name)
         elif isinstance(key, jax.tree_util.SequenceKey):
             node = node[key.idx]

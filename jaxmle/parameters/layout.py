@@ -52,3 +52,17 @@ def element_names(name: str, shape: tuple[int, ...]) -> list[str]:
     if not shape:
         return [name]
     return [f"{name}[{','.join(map(str, index))}]" for index in np.ndindex(*shape)]
+
+
+def distinct(labels: list[str]) -> list[str]:
+    """The labels, with a number behind any that has occurred before.
+
+    >>> distinct(["x", "z", "x"])
+    ['x', 'z', 'x (2)']
+    """
+    seen: dict[str, int] = {}
+    found = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        found.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return found

@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float
 from jaxmle.core.evaluation import Evaluation
 from jaxmle.parameters.bijections import Bijection, Identity
 from jaxmle.parameters.builder import take_apart
-from jaxmle.parameters.layout import FIXED, FREE, STRUCTURE, TIED, Layout, Leaf, element_names
+from jaxmle.parameters.layout import FIXED, FREE, STRUCTURE, TIED, Layout, Leaf, distinct, element_names
 
 
 class Space(eqx.Module):
@@ -231,25 +231,23 @@ class Space(eqx.Module):
         return any(leaf.kind == TIED for leaf in self.layout.leaves)
 
     def scalar_labels(self) -> list[str]:
-        """A label for each unfixed scalar of params, in tree order."""
+        """A label for each unfixed scalar of params, in tree order; no two are the same."""
         labels: list[str] = []
-        for leaf in self.layout.leaves:
-            if leaf.kind == FREE:
-                own = None if self.labels is None else self.labels[leaf.index]
-                labels += own or element_names(leaf.name, self.layout.shapes[leaf.index])
-            elif leaf.kind == TIED:
-                labels += element_names(leaf.name, self.layout.shapes[leaf.index])
-        return labels
+        for leaf in self.unfixed():
+            own = None if self.labels is None or leaf.kind == TIED else self.labels[leaf.index]
+            labels += own or element_names(leaf.name, self.layout.shapes[leaf.index])
+        return distinct(labels)
 
     def z_labels(self) -> list[str]:
         """A label for each number of z: that of the scalar it moves, where it moves one only."""
+        scalars = iter(self.scalar_labels())
         labels: list[str] = []
-        for leaf in self.layout.leaves:
-            if leaf.kind != FREE:
+        for leaf in self.unfixed():
+            own = [next(scalars) for _ in range(math.prod(self.layout.shapes[leaf.index]))]
+            if leaf.kind == TIED:
                 continue
-            own = None if self.labels is None else self.labels[leaf.index]
             if self.bijections[leaf.index].elementwise:
-                labels += own or element_names(leaf.name, self.layout.shapes[leaf.index])
+                labels += own
             else:
                 labels += element_names(f"{leaf.name}~", self.layout.free_shapes[leaf.index])
         return labels

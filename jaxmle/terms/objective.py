@@ -65,9 +65,11 @@ class Term(eqx.Module):
         return value_at(self, params)
 
     def __add__(self, other):
+        refuse_function(other)
         return NotImplemented if not isinstance(other, Term) else as_objective(self).joined(as_objective(other))
 
     def __radd__(self, other):
+        refuse_function(other)
         return self if isinstance(other, int) and other == 0 else NotImplemented  # so that sum([...]) works
 
     def __mul__(self, factor):
@@ -120,7 +122,10 @@ class Objective(Term):
         return Objective(self.terms + other.terms, self.factors + other.factors)
 
     def scaled(self, factor) -> "Objective":
-        """The objective times a positive number. Raises ``ValueError`` where a concrete one is not."""
+        """The objective times a positive number. Raises ``ValueError`` where a concrete one is not, ``TypeError`` where
+        it is no number."""
+        if not eqx.is_array_like(factor):
+            raise TypeError(f"an objective can be multiplied by a positive number, not by {factor!r}")
         if not is_traced(factor) and not (jnp.ndim(factor) == 0 and 0 < float(factor) < float("inf")):
             raise ValueError(
                 f"an objective can be multiplied by a positive number, not by {factor!r}: a negative one would turn "
@@ -151,6 +156,15 @@ class Objective(Term):
 
     def explain(self, params):
         return [sentence for term in self.terms for sentence in term.explain(params)]
+
+
+def refuse_function(other) -> None:
+    """Raise ``TypeError`` where a bare function is added to a term: what it is a function of must be said."""
+    if callable(other) and not isinstance(other, Term) and not hasattr(other, "objective"):
+        raise TypeError(
+            "only terms can be added, not a function: wrap a log-density of params alone in jm.log_prior(function), "
+            "one of params and data in jm.likelihood(function, data)"
+        )
 
 
 def as_objective(term: Term) -> Objective:

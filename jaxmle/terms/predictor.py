@@ -261,7 +261,12 @@ def noise_derivatives(log_density: Callable, eta: tuple, moving: list[int], y, o
         if jnp.ndim(value):
             raise ValueError(
                 f"the log-density of one row must be a number; it has shape {jnp.shape(value)} for a response of "
-                f"shape {jnp.shape(y)}: a column of shape (n, 1) is made flat with y[:, 0]"
+                f"shape {jnp.shape(y)}: "
+                + (
+                    "a column of shape (n, 1) is made flat with y[:, 0]"
+                    if jnp.ndim(y)
+                    else "the predictor must return single numbers for one row, not arrays"
+                )
             )
         return value
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import equinox as eqx
 
-from jaxmle.terms.objective import Objective, Term, as_objective
+from jaxmle.terms.objective import Objective, Term, as_objective, refuse_function
 
 
 class Problem(eqx.Module):
@@ -37,9 +37,11 @@ class Problem(eqx.Module):
                 "two problems have two starts and cannot be added; add their objectives (a.objective + b.objective) "
                 "and give jm.fit one start"
             )
+        refuse_function(other)
         return self._with(self.objective + other) if isinstance(other, Term) else NotImplemented
 
     def __radd__(self, other):
+        refuse_function(other)
         return self._with(other + self.objective) if isinstance(other, Term) else NotImplemented
 
     def __mul__(self, factor):

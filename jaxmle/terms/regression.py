@@ -156,7 +156,15 @@ class Regression(Term):
         pass
 
     def explain_data(self):
-        return row_tools.explain_rows(self.x, "x", self.weights) + row_tools.explain_rows(self.y, "y", self.weights)
+        in_y = row_tools.explain_rows(self.y, "y", self.weights)
+        return in_y if self._has_no_x() else row_tools.explain_rows(self.x, "x", self.weights) + in_y
+
+    def _has_no_x(self) -> bool:
+        """Whether x is the response itself, which stands in for it in a model of one sample."""
+        if isinstance(self.x, dict) or isinstance(self.y, dict) or is_traced((self.x, self.y)):
+            return False
+        leaves = [jax.tree.leaves(tree) for tree in (self.x, self.y)]
+        return all(len(found) == 1 for found in leaves) and np.array_equal(leaves[0][0], leaves[1][0], equal_nan=True)
 
     def explain(self, params):
         if is_traced((self.x, self.y, params)):
