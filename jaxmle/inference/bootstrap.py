@@ -17,7 +17,7 @@ from jaxmle.inference.carry import errors
 from jaxmle.inference.covariance import covariance_of
 from jaxmle.inference.door import check_key, check_one_fit
 from jaxmle.inference.drawn import Bootstrap
-from jaxmle.inference.groups import as_groups
+from jaxmle.inference.groups import as_groups, one_way
 from jaxmle.inference.replicated import as_draws
 from jaxmle.inference.replicates import Climb, replicates
 from jaxmle.inference.scores import row_weights, scores_in_z
@@ -90,7 +90,7 @@ def bootstrap(
     _check(kind, draws, groups)
     check_key(key)
     problem = as_problem(objective)
-    labels = None if groups is None else one_way(groups)
+    labels = None if groups is None else one_way(as_groups(groups))
     scheme = resample.Scheme.of(kind, problem.objective, fit.space.unlabelled(), fit.z, labels)
     refuse_steps(problem.objective, one_step)
     numbers = None if statistic is None else where_function(statistic)
@@ -107,14 +107,6 @@ def refuse_steps(objective, one_step: bool) -> None:
             "one_step=True takes Newton steps, and a prior with kinks (laplace, elastic_net, group_laplace) has none: "
             "leave it out, and each replicate is a fit"
         )
-
-
-def one_way(groups):
-    """``groups`` as one array of integer labels. Raises ``ValueError`` where there are two ways of grouping."""
-    ways = list(as_groups(groups))
-    if len(ways) > 1:
-        raise ValueError("rows are resampled by one way of grouping: give groups= one array of labels")
-    return ways[0]
 
 
 def _check(kind, draws, groups):

@@ -12,9 +12,9 @@ from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.result import Fit
 from jaxmle.inference import resample
-from jaxmle.inference.bootstrap import one_way
 from jaxmle.inference.door import check_key, check_one_fit
 from jaxmle.inference.drawn import as_note
+from jaxmle.inference.groups import as_groups, one_way
 from jaxmle.inference.printed import Printed, refuse_batch
 from jaxmle.inference.replicates import Climb, replicates, usable
 from jaxmle.tables import Row, Table
@@ -107,7 +107,7 @@ def cross_validate(
     """
     check_one_fit(fit, "jm.cross_validate")
     problem = as_problem(objective)
-    labels = None if groups is None else one_way(groups)
+    labels = None if groups is None else one_way(as_groups(groups))
     whole = resample.Scheme.of(resample.HOLD_OUT, problem.objective, fit.space.unlabelled(), fit.z, labels)
     count, dealt = _dealt(whole, key, folds)
     scheme = eqx.tree_at(lambda scheme: scheme.codes, whole, dealt, is_leaf=lambda leaf: leaf is None)
@@ -130,7 +130,11 @@ def _dealt(scheme, key, folds) -> tuple[int, Any]:
         raise ValueError("folds= are labels already, so groups= cannot be kept together; give one of them")
     if is_traced(folds):
         raise ValueError("inside jax.jit or jax.vmap the number of folds must be known: folds=10 and a key")
-    labels = np.asarray(folds) if np.issubdtype(np.asarray(folds).dtype, np.integer) else np.asarray(one_way(folds))
+    labels = (
+        np.asarray(folds)
+        if np.issubdtype(np.asarray(folds).dtype, np.integer)
+        else np.asarray(one_way(as_groups(folds)))
+    )
     if labels.ndim != 1:
         raise ValueError(f"folds= has one label for each row, shape ({rows},); it has shape {labels.shape}")
     different, ranks = np.unique(labels, return_inverse=True)  # the same for labels of any type

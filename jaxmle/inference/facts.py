@@ -52,10 +52,15 @@ def remarks_on(inference):
             "With two ways of clustering a variance is the sum of two less a third, and here some are below zero: they "
             "have no standard error. More groups, or one way of clustering, would give them one."
         )
-    if facts.get("failed", 0) > 0:
+    if facts.get("parts", 0) > 0:
+        yield (
+            f"The jackknife leaves one case out, and {int(facts['parts'])} rows have weights that are no whole numbers "
+            "of cases, so there are no jackknife standard errors: a sandwich, such as 'hc0', has some."
+        )
+    elif facts.get("failed", 0) > 0:
         others = "standard errors are those of the others, and too small where refits fail because they are extreme"
         what = others if inference.covariance == "bootstrap" else "so there are no jackknife standard errors"
         yield f"{int(facts['failed'])} of {int(facts['replicates'])} refits have no finite estimate: {what}."
-    factor = facts.get("factor")
+    factor = facts.get("factor") if "groups" not in facts or facts["groups"].min() >= 2 else None  # else said above
     if factor is not None and not (np.isfinite(factor) & (factor > 0)).all():
         yield "There are no more rows than parameters, so the small-sample factor does not exist."

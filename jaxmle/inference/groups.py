@@ -26,6 +26,16 @@ def as_groups(groups) -> tuple:
     return tuple(_as_integers(labels) for labels in ways)
 
 
+def one_way(ways: tuple):
+    """The one array of labels that :func:`as_groups` made. Raises ``ValueError`` where there are two."""
+    if len(ways) > 1:
+        raise ValueError(
+            "rows are resampled by one way of grouping, and groups= has two: give one array of labels; two ways are "
+            "for covariance='cluster'"
+        )
+    return ways[0]
+
+
 def _as_integers(labels):
     if is_traced(labels):
         if not jnp.issubdtype(labels.dtype, jnp.integer):

@@ -13,9 +13,10 @@ from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced, where_function
 from jaxmle.fitting.result import Fit
 from jaxmle.inference import resample
-from jaxmle.inference.bootstrap import Look, one_way, refuse_steps
+from jaxmle.inference.bootstrap import Look, refuse_steps
 from jaxmle.inference.door import as_alpha, check_one_fit
 from jaxmle.inference.drawn import as_note
+from jaxmle.inference.groups import as_groups, one_way
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
 from jaxmle.inference.replicated import jackknifed
 from jaxmle.inference.replicates import Climb, replicates, usable
@@ -117,7 +118,8 @@ def jackknife(
     out, which counts w times. Where there is no estimate without some row, there are no standard errors: NaN. Works
     under ``jax.jit`` and ``jax.vmap``.
 
-    Errors: ``ValueError`` for groups that do not fit the rows; ``TypeError`` for likelihoods that have no rows.
+    Errors: ``ValueError`` for groups that do not fit the rows, weights that are no whole numbers where single cases are
+    left out (NaN in a trace), and a batch of fits; ``TypeError`` for likelihoods that have no rows.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -129,7 +131,7 @@ def jackknife(
     """
     check_one_fit(fit, "jm.jackknife")
     problem = as_problem(objective)
-    labels = None if groups is None else one_way(groups)
+    labels = None if groups is None else one_way(as_groups(groups))
     scheme = resample.Scheme.of(resample.DELETE, problem.objective, fit.space.unlabelled(), fit.z, labels)
     refuse_steps(problem.objective, one_step)
     numbers = None if statistic is None else where_function(statistic)

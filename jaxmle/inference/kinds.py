@@ -53,15 +53,21 @@ def kind_named(name: str) -> str:
     return kind
 
 
-def check_options(kind: str, given: dict) -> None:
+def check_options(kind: str, given: dict, is_rough: bool = False) -> None:
     """Raise ``ValueError`` where an option was given that ``kind`` does not take, or one that it needs is missing;
-    ``TypeError`` for a key that is none."""
+    ``TypeError`` for a key that is none, and for refits with a prior that ``is_rough`` (has kinks)."""
     for option, value in given.items():
         takers = [name for name, other in KINDS.items() if option in other.options]
         if value is not None and option not in KINDS[kind].options:
             raise ValueError(f"{option}= goes with covariance={' or '.join(map(repr, takers))}, not with {kind!r}")
     if kind == "bootstrap" and given["key"] is None:
         raise ValueError("covariance='bootstrap' draws at random, which needs key=, such as key=jax.random.key(0)")
+    if is_rough and KINDS[kind].whole is not None:
+        raise TypeError(
+            f"covariance={kind!r} would refit with a prior that has kinks (laplace, elastic_net, group_laplace), where "
+            "which parameters are zero changes from refit to refit, so that their covariance gives no standard errors; "
+            f"jm.{kind}(objective, fit, ...) shows the refits themselves"
+        )
     if given["key"] is not None:
         check_key(given["key"])
     if kind == "cluster" and given["groups"] is None:

@@ -8,6 +8,7 @@ from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced
 from jaxmle.inference import resample
 from jaxmle.inference.asked import Asked
+from jaxmle.inference.groups import one_way
 from jaxmle.inference.replicates import Climb, replicates
 
 REFITS = 1000
@@ -18,7 +19,7 @@ def bootstrap_covariance(asked: Asked):
 
     Draws that have no estimate, or one at a limit of its constraint, where z is infinite, are left out and counted.
     """
-    labels = asked.groups[0] if asked.groups else None
+    labels = one_way(asked.groups) if asked.groups else None
     kind = resample.NONPARAMETRIC if labels is None else resample.CLUSTER
     scheme = resample.Scheme.of(kind, asked.objective, asked.space, asked.z, labels)
     found = replicates(scheme, jax.random.split(asked.key, asked.draws), Climb(jacobian=asked.jacobian))
@@ -45,7 +46,8 @@ def jackknife_covariance(asked: Asked):
     found = replicates(scheme, jnp.arange(rows), Climb(jacobian=asked.jacobian))
     matrix, _, counts = jackknifed(scheme, found.z, asked.z)
     good = codes.is_ok(found.status) | (counts == 0)
-    return jnp.where(jnp.all(good), matrix, jnp.nan), {"replicates": jnp.asarray(rows), "failed": jnp.sum(~good)}
+    facts = {"replicates": jnp.asarray(rows), "failed": jnp.sum(~good), "parts": jnp.sum(counts != jnp.round(counts))}
+    return jnp.where(jnp.all(good), matrix, jnp.nan), facts
 
 
 def jackknifed(scheme: resample.Scheme, values: Float[Array, "r k"], estimate: Float[Array, " k"]):

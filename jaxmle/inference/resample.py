@@ -6,8 +6,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from jaxmle.core.tree import is_traced
 from jaxmle.inference.groups import codes_of
 from jaxmle.parameters.space import Space
 from jaxmle.priors.firth import Firth
@@ -55,6 +57,8 @@ class Scheme(eqx.Module):
                 f"groups= has {labels.shape[0]} labels and the likelihood {sum(counts)} rows: give one for each row, "
                 "of several likelihoods one after the other"
             )
+        if kind == DELETE and labels is None:
+            _check_are_counts(objective)
         return cls(objective, space, z, None if labels is None else codes_of(labels), kind)
 
     def own(self, seed) -> Objective:
@@ -107,6 +111,7 @@ class Scheme(eqx.Module):
         here = self._numbers(flat) == seed
         whole = self.kind == HOLD_OUT or self.codes is not None
         less = jnp.zeros_like(flat) if whole else jnp.where(flat > 0, flat - 1.0, flat)
+        less = less if whole else jnp.where(flat == jnp.round(flat), less, jnp.nan)  # as below, of weights in a trace
         return jnp.where(here, less, flat)
 
     def _of_groups(self, key, flat):
@@ -229,6 +234,20 @@ def reweighted(objective: Objective, weights: tuple, blank: bool = False) -> Obj
 def _blank(objective: Objective) -> Any:
     """The structure of ``objective`` without any of its arrays."""
     return jax.tree.map(lambda _: None, objective)
+
+
+def _check_are_counts(objective):
+    """Raise ``ValueError`` where a case is to be left out of rows whose weights are not whole numbers of cases."""
+    for weights in weights_of(objective):
+        if weights is None or is_traced(weights):
+            continue
+        parts = np.flatnonzero(np.asarray(weights) != np.round(np.asarray(weights)))
+        if parts.size:
+            raise ValueError(
+                f"the jackknife leaves one case out, and row {parts[0]} has weight {np.asarray(weights)[parts[0]]:g}: "
+                "its weights are case weights, whole numbers; leave whole rows out with jm.jackknife(..., groups="
+                "numpy.arange(rows)), or take a sandwich, such as jm.infer(..., 'hc0')"
+            )
 
 
 def _check_can_be_simulated(objective):
