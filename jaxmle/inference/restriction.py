@@ -11,6 +11,8 @@ import numpy as np
 from jaxmle.parameters.layout import FREE, TIED, element_names
 from jaxmle.parameters.space import Space
 
+_WORD = r"_at_(\d+)_"  # stands for the name in that place while a text is read
+
 
 def scalar_names(space: Space) -> dict[str, int]:
     """The names by which a restriction may call the unfixed scalars of params: labels, and places (``beta[0]``).
@@ -56,8 +58,10 @@ def linear_restrictions(text: str, names: dict[str, int], count: int) -> tuple[n
 
 
 def check_matrix(matrix: np.ndarray, what: str) -> None:
-    """Raise ``ValueError`` where the rows of a concrete ``matrix`` do not restrict anything, or one follows from the
-    others."""
+    """Raise ``ValueError`` where the rows of a concrete ``matrix`` do not restrict anything, one follows from the
+    others, or a number is not finite."""
+    if not np.isfinite(matrix).all():
+        raise ValueError(f"the restrictions {what} have a number that is not finite: write finite multiples")
     rank = np.linalg.matrix_rank(matrix)
     if rank < matrix.shape[0]:
         raise ValueError(
@@ -72,22 +76,34 @@ def _with_places(text: str, names: dict[str, int]) -> str:
     if not ordered:
         return text
     either = "|".join(map(re.escape, ordered))
-    return re.sub(rf"(?<![\w.\])])(?:{either})(?![\w\[(.])", lambda match: f"_at_{names[match.group()]}_", text)
+    places = {name: f"_at_{place}_" for place, name in enumerate(names)}
+    return re.sub(rf"(?<![\w.\])])(?:{either})(?![\w\[(.])", lambda match: places[match.group()], text)
+
+
+def _as_written(text: str, names: dict[str, int]) -> str:
+    """``text`` with its names again in the places of the words."""
+    ordered = list(names)
+    return re.sub(_WORD, lambda match: ordered[int(match.group(1))], text)
 
 
 def _linear(side: str, text: str, names, count: int) -> np.ndarray:
     """One side of an equation as coefficients and, last, its constant."""
+    written = _as_written(side.strip(), names)
     try:
-        return _walk(ast.parse(side.strip(), mode="eval").body, names, count)
+        with np.errstate(all="ignore"):
+            found = _walk(ast.parse(side.strip(), mode="eval").body, names, count)
     except SyntaxError:
         raise ValueError(
-            f"the restriction {text!r} cannot be read at {side.strip()!r}: write sums of multiples of parameters, such "
+            f"the restriction {text!r} cannot be read at {written!r}: write sums of multiples of parameters, such "
             f"as 'a = 0, a - 2 * b = 1'; the parameters are: {', '.join(names)}"
         ) from None
     except _NotLinear:
         raise ValueError(
-            f"the restriction {text!r} is not linear at {side.strip()!r}: give a function of params that is to be zero"
+            f"the restriction {text!r} is not linear at {written!r}: give a function of params that is to be zero"
         ) from None
+    if not np.isfinite(found).all():
+        raise ValueError(f"the restriction {text!r} has a number at {written!r} that is not finite: write finite ones")
+    return found
 
 
 class _NotLinear(Exception):
@@ -97,14 +113,14 @@ class _NotLinear(Exception):
 def _walk(node, names, count) -> np.ndarray:
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         return _unit(count, count) * node.value
-    if isinstance(node, ast.Name) and re.fullmatch(r"_at_\d+_", node.id):
-        return _unit(int(node.id[4:-1]), count)
+    if isinstance(node, ast.Name) and (place := re.fullmatch(_WORD, node.id)):
+        return _unit(list(names.values())[int(place.group(1))], count)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         return _walk(node.operand, names, count) * (-1.0 if isinstance(node.op, ast.USub) else 1.0)
     if isinstance(node, ast.BinOp):
         return _combined(node.op, _walk(node.left, names, count), _walk(node.right, names, count))
     if isinstance(node, ast.Name | ast.Subscript | ast.Attribute):
-        raise ValueError(_no_such_name(ast.unparse(node), names))
+        raise ValueError(_no_such_name(_as_written(ast.unparse(node), names), names))
     raise _NotLinear
 
 

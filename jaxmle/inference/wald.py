@@ -98,6 +98,10 @@ def _as_matrix(restriction, value, space, dtype):
     value = as_array(0.0 if value is None else value, "value").astype(dtype)
     if value.shape not in ((), (matrix.shape[0],)):
         raise ValueError(f"value has shape {value.shape} and there are {matrix.shape[0]} restrictions: give one each")
+    if not is_traced(value) and not np.isfinite(np.asarray(value)).all():
+        raise ValueError(
+            "value has a number that is not finite: what the restrictions are under the hypothesis is finite"
+        )
     value = jnp.broadcast_to(value, matrix.shape[:1])
     if is_traced((matrix, value)):
         return matrix, value, f"{matrix.shape[0]} linear restrictions"
