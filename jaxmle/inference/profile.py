@@ -287,7 +287,7 @@ def _in_params(targets, space, z, sides):
 def _is_as_good_as(value, limit):
     """Whether numbers end, not the support, where ``value`` is the last one before ``limit``."""
     about = jnp.finfo(value.dtype)
-    near = jnp.abs(value - limit) <= about.tiny**0.25
+    near = jnp.abs(value - limit) <= jnp.maximum(about.tiny**0.25, 2.0 * about.eps * jnp.abs(limit))
     return jnp.where(jnp.isfinite(limit), near, jnp.sign(limit) * value >= about.max**0.25)
 
 
