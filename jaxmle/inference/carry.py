@@ -61,6 +61,11 @@ def from_scalars(space: Space, z) -> tuple[Callable, Any]:
     return params, space.scalars(z)
 
 
+def where_finite(jacobian, value):
+    """The derivative of ``value``, NaN in the rows where that is not finite: what does not exist has no error."""
+    return jnp.where(jnp.isfinite(value)[..., None], jacobian, jnp.nan)
+
+
 def carried(jacobian, cov):
     """``J V J'``, NaN where a row of J touches a number without covariance.
 

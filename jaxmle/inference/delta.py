@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from jaxmle.core.tree import named_leaves, where_function
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.carry import carried, covariance_for, errors, from_scalars, normal_quantile
+from jaxmle.inference.carry import carried, covariance_for, errors, from_scalars, normal_quantile, where_finite
 from jaxmle.inference.door import as_alpha, check_one_fit
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
 from jaxmle.parameters.layout import element_names
@@ -42,7 +42,18 @@ class Derived(Printed):
             columns=("value", "std err", *ends_of(float(self.alpha))),
             formats=("coefficient", "statistic", "statistic", "statistic"),
             rows=tuple(self._rows()),
+            notes=tuple(self._notes()),
         )
+
+    def _notes(self):
+        """What has no finite value."""
+        values = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(self.value)])
+        lost = [label for label, value in zip(names_of(self.value), values, strict=True) if not np.isfinite(value)]
+        if lost:
+            yield (
+                f"Not finite at the estimate, so without a standard error: {', '.join(lost)}. Such is the log or the "
+                "root of a negative number; if the fit is an estimate, check the function."
+            )
 
     def _rows(self):
         trees = (self.value, self.bse, self.lower, self.upper)
@@ -67,9 +78,10 @@ def delta(
             matrix over the unfixed scalars of params.
         alpha: the interval is at confidence ``1 - alpha``.
 
-    Returns a :class:`Derived`; ``print`` shows it. NaN where a number that ``g`` moves with has no covariance; what
-    does not move with it keeps its error. A number that depends on no free parameter has standard error zero. So has,
-    to the first order, one whose derivative vanishes at the estimate: there the delta method says nothing.
+    Returns a :class:`Derived`; ``print`` shows it. NaN where a number that ``g`` moves with has no covariance (what
+    does not move with it keeps its error), and where ``g`` itself is not finite. A number that depends on no free
+    parameter has standard error zero. So has, to the first order, one whose derivative vanishes at the estimate: there
+    the delta method says nothing.
 
     Works under ``jax.jit`` and ``jax.vmap``.
 
@@ -107,7 +119,8 @@ def _delta(g, space, z, cov, alpha):
         parts = zip(jnp.split(flat, cuts), shapes, strict=True)
         return treedef.unflatten([part.reshape(shape) for part, shape in parts])
 
-    value, jacobian = numbers(scalars), jax.jacfwd(numbers)(scalars)
+    value = numbers(scalars)
+    jacobian = where_finite(jax.jacfwd(numbers)(scalars), value)
     bse = errors(jacobian, cov)
     wide = normal_quantile(alpha, z.dtype) * bse
     ends = as_value(value - wide), as_value(value + wide)

@@ -12,7 +12,7 @@ from jax.scipy.special import erfc
 from jaxtyping import Array, Float
 
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.carry import carried, covariance_for, errors, from_scalars, normal_quantile
+from jaxmle.inference.carry import carried, covariance_for, errors, from_scalars, normal_quantile, where_finite
 from jaxmle.inference.columns import Column, columns_of, put
 from jaxmle.inference.door import as_alpha, check_one_fit
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
@@ -131,8 +131,9 @@ def _margins(term, space, z, cov, alpha, *, places, what, at):
         return jnp.stack([_effect(of, row, place, what) for place in places])
 
     value = (_averaged if at == "overall" else _at_mean)(effects, term, scalars)
-    jacobian = value.jacobian.reshape(-1, scalars.size)
-    flat, bse = value.value.ravel(), errors(jacobian, cov)
+    flat = value.value.ravel()
+    jacobian = where_finite(value.jacobian.reshape(-1, scalars.size), flat)
+    bse = errors(jacobian, cov)
     wide = normal_quantile(alpha, z.dtype) * bse
     zvalues = flat / bse
     pvalues = erfc(jnp.abs(zvalues) / jnp.sqrt(jnp.asarray(2.0, z.dtype)))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.carry import covariance_for, errors, from_scalars, normal_quantile
+from jaxmle.inference.carry import covariance_for, errors, from_scalars, normal_quantile, where_finite
 from jaxmle.inference.door import as_alpha, check_one_fit
 from jaxmle.inference.new_rows import new_rows
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
@@ -127,7 +127,7 @@ def _predict(term, space, z, cov, rows, q, alpha, *, kind):
         return jnp.asarray(quantity.of(parts_of(term, params(scalars), row), q), z.dtype)
 
     value = _each(lambda row: of(scalars, row), rows)
-    bse = errors(_each(lambda row: jax.jacrev(of)(scalars, row), rows), cov)
+    bse = errors(where_finite(_each(lambda row: jax.jacrev(of)(scalars, row), rows), value), cov)
     if kind == QUANTILE and is_discrete(term):
         bse = jnp.full_like(bse, jnp.nan)
     wide = normal_quantile(alpha, z.dtype)
