@@ -42,8 +42,8 @@ def refit(
     the others. Runs on the host, since how many lanes are chosen depends on values; so many that there are few shapes
     to compile for.
 
-    Errors: ``ValueError`` where ``where`` or the objective has another number of lanes, or ``start`` other marks;
-    ``TypeError`` inside ``jax.jit``.
+    Errors: ``ValueError`` for a single fit, where ``where`` or the objective has another number of lanes, or ``start``
+    other marks; ``TypeError`` inside ``jax.jit``.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -54,6 +54,11 @@ def refit(
 
     Source: the remedies that ``fits.message`` names.
     """
+    if np.ndim(fits.status) != 1:
+        raise ValueError(
+            f"jm.refit takes what jm.fit_batch returned, with one axis of lanes; this fit has the shape "
+            f"{np.shape(fits.status)}: fit one fit again by jm.fit, from where it ended or from another start"
+        )
     where = ~np.asarray(_concrete(fits.ok, fits)) if where is None else np.asarray(_concrete(where, fits))
     batch = open_lanes(objective, start, in_axes, None if start is not None else fits)
     if where.dtype != bool or where.shape != np.shape(fits.status) or where.shape != (batch.lanes.count,):
