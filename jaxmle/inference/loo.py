@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxmle.core import status as codes
 from jaxmle.fitting.program import evaluate_in_z
@@ -38,6 +38,7 @@ class LeaveOneOut(Printed):
     ``effective_parameters`` how much lower the total is than the log-likelihood of the fit. ``z`` (n, m) are the
     estimates without each row, ``params`` the tree like params with that leading axis. ``leverage`` (n,) and ``shift``
     (n,), in standard errors, say how much a row decides; ``doubtful`` (n,) where the approximation may be poor.
+    ``fitted`` is the status of the fit.
     ``predicted`` is what the fit without it predicts of each row, None where no ``kind`` was asked for.
     """
 
@@ -50,6 +51,7 @@ class LeaveOneOut(Printed):
     leverage: Float[Array, " n"]
     shift: Float[Array, " n"]
     doubtful: Bool[Array, " n"]
+    fitted: Int[Array, ""]
     space: Space
     predicted: Any = None
 
@@ -57,6 +59,8 @@ class LeaveOneOut(Printed):
     def message(self) -> str:
         """Which rows are doubtful, in a sentence. Raises ``ValueError`` for a batch."""
         refuse_batch(self.total, 0, "leave-one-out results")
+        if not codes.is_ok(int(self.fitted)):
+            return f"nothing is known without a row, since the fit is no estimate: {codes.sentence(int(self.fitted))}"
         rows = np.flatnonzero(np.asarray(self.doubtful))
         if not rows.size:
             return "no row decides so much that the approximation is in doubt"
@@ -116,7 +120,8 @@ def loo(objective: Term | Problem, fit: Fit, kind: str | None = None) -> LeaveOn
     space = fit.space.unlabelled()
     found = _loo(Asked(objective, space, fit.z, jacobian=fit.jacobian), fit.status)
     predicted = None if kind is None else _predicted(_alone(objective, kind), space, fit.z, found["z"], kind=kind)
-    return LeaveOneOut(params=jax.vmap(space.params)(found["z"]), space=fit.space, predicted=predicted, **found)
+    params = jax.vmap(space.params)(found["z"])
+    return LeaveOneOut(params=params, fitted=fit.status, space=fit.space, predicted=predicted, **found)
 
 
 def _alone(objective, kind):
@@ -160,5 +165,5 @@ def _loo(asked: Asked, status) -> dict[str, Any]:
         "shift": rows.shift,
     }
     found = {name: jnp.where(codes.is_ok(status), value, jnp.nan) for name, value in found.items()}
-    doubtful = ~((rows.leverage <= HIGH_LEVERAGE) & (rows.shift <= LONG_SHIFT))
+    doubtful = ~((found["leverage"] <= HIGH_LEVERAGE) & (found["shift"] <= LONG_SHIFT))
     return found | {"doubtful": doubtful & (weights > 0)}
