@@ -240,6 +240,12 @@ def test_a_likelihood_that_is_not_row_wise_is_refused():
     assert_refused(["not row-wise", "row 0", "rows=False", "jm.shared"], term, normal_start())
 
 
+@pytest.mark.parametrize("looks_back", [jnp.cumsum, lambda y: y - 0.5 * jnp.concatenate([jnp.zeros(1), y[:-1]])])
+def test_a_likelihood_that_looks_at_earlier_rows_is_refused(looks_back):
+    term = jm.likelihood(lambda p, y: normal.logpdf(looks_back(y), p["mu"], p["sigma"]), np.arange(1.0, 7.0))
+    assert_refused(["not row-wise", "row 3", "last 3", "rows=False"], term, normal_start())
+
+
 def test_a_predictor_returns_a_tuple():
     term = jm.regression(normal, lambda p, x: x @ p["b"], X, Y)
     with pytest.raises(TypeError, match="tuple"):

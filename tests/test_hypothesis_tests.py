@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import statsmodels.api as sm
 from scipy import stats
@@ -271,7 +272,9 @@ def test_likelihood_ratios_that_are_refused(nested):
     fewer = jm.regression(jm.densities.bernoulli, _line, rows, y[:-1])
     whole = term + jm.priors.normal("gpa", scale=1.0)
     penalised = jm.infer(whole, jm.fit(whole, start))
-    wrong = jm.infer(term, jm.Fit.at(term, start))
+    wrong = jm.infer(term, jm.fit(term, {"const": jm.fixed(0.0), "gpa": 0.0, "rest": jnp.zeros(2)}))
+    given = jm.infer(term, jm.Fit.at(term, start))
+    stopped = jm.infer(term, jm.fit(term, start, solver=optax.adam(0.1), max_steps=2))
     for pair, message in [
         ((smaller, larger), "the larger model has 2 free parameters and the smaller 4, so they are not nested"),
         ((larger, larger), "the larger model has 4 free parameters and the smaller 4"),
@@ -288,7 +291,12 @@ def test_likelihood_ratios_that_are_refused(nested):
             (larger, jm.infer(term, reduced, "hc0", weights="sampling")),
             "with sampling weights the log-likelihood is not",
         ),
-        ((wrong, smaller), "the larger model has the smaller log-likelihood, -22.18"),
+        ((wrong, smaller), "the larger model has the smaller log-likelihood, -"),
+        ((given, smaller), r"the larger model .*is not at its maximum: about 7\.57 of log-likelihood is missing"),
+        (
+            (stopped, smaller),
+            "completed.*is not at its maximum: about .*go on from there, by jm.polish",
+        ),
     ]:
         with pytest.raises(ValueError, match=message):
             jm.likelihood_ratio_test(*pair)

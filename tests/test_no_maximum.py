@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -39,6 +40,29 @@ def test_perfect_separation_is_not_convergence():
     problem = jm.models.logistic(*SEPARATED, labels=["const", "x"])
     fit = assert_diverging(problem, {"const": "-infinity", "x": "+infinity"}, {}, 0.0)
     np.testing.assert_allclose(-fit.params["beta"][0] / fit.params["beta"][1], 3.5, rtol=1e-3)
+
+
+def test_a_coefficient_at_zero_by_symmetry_has_no_error_that_the_separation_takes_with_it():
+    """The intercept stays at zero, and its error grows without end all the same; so says its profile."""
+    x = np.arange(12) - 5.5
+    problem = jm.models.logistic(np.stack([np.ones(12), x], axis=1), x > 0)
+    for tolerance in (None, 1e-6):
+        fit = jm.fit(problem, tolerance=tolerance)
+        assert fit.status == codes.DIVERGING
+        assert np.isnan(jm.infer(problem, fit).bse["beta"]).all()
+        assert np.isnan(jax.jit(jm.infer)(problem, fit).bse["beta"]).all()
+
+
+def test_a_group_that_is_not_separated_keeps_its_error_in_a_lane_of_its_own():
+    group, y = np.repeat([0, 1], 20), np.r_[np.tile([0.0, 1.0], 10), np.ones(20)]
+    x = np.stack([group == 0, group == 1], axis=1).astype(float)
+    lanes = jm.regression(
+        jm.densities.bernoulli, lambda p, x: (x @ p["b"],), np.stack([x] * 3), np.stack([y, np.tile([0.0, 1.0], 20), y])
+    )
+    fits = jm.fit_batch(lanes, {"b": jnp.zeros(2)})
+    found = jax.vmap(jm.infer, in_axes=(jm.lane_axes(lanes), 0))(lanes, fits).bse["b"]
+    error = 1 / np.sqrt(20 / 4)
+    np.testing.assert_allclose(found, [[error, np.nan], [error, error], [error, np.nan]], rtol=1e-9)
 
 
 def test_a_prior_makes_separated_data_fit():

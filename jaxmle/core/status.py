@@ -4,6 +4,8 @@ A status is data, so that a batch of fits has a vector of them. Everything below
 that can be used; everything from there on says why there is none.
 """
 
+import numpy as np
+
 RUNNING = -1
 
 CONVERGED = 0
@@ -115,8 +117,10 @@ def is_maximum(status):
 
 
 def still_moving(direction, z):
-    """Which numbers of ``z`` a diverging fit was still moving, along ``direction``, by a thousandth of their size."""
-    return abs(direction) > 1e-3 * abs(z)
+    """Which numbers of ``z`` a diverging fit was still moving, along ``direction``: by a thousandth of their size, and
+    by more than the rounding of the longest move, since a number that has settled at zero has no size."""
+    moves = abs(direction)
+    return (moves > 1e-3 * abs(z)) & (moves > np.finfo(moves.dtype).eps ** 0.5 * moves.max(initial=0.0))
 
 
 def sentence(status: int) -> str:

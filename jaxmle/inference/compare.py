@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced
 from jaxmle.inference.criteria import aicc
 from jaxmle.inference.inference import Inference
-from jaxmle.inference.likelihood_ratio import countable
+from jaxmle.inference.likelihood_ratio import is_top, why_not_top
 from jaxmle.inference.printed import Printed, refuse_batch
 from jaxmle.tables import Row, Table
 
@@ -77,7 +76,8 @@ def compare(
     cannot be compared has NaN.
 
     Errors: ``TypeError`` for what is no inference; ``ValueError`` for different numbers of observations, a fit that
-    failed or is flat (its parameters cannot be counted), names that are too few or not distinct, an unknown criterion.
+    failed, stopped short of its maximum or is flat (its parameters cannot be counted), names that are too few or not
+    distinct, an unknown criterion.
 
     >>> import jaxmle as jm
     >>> y = [2.0, 3.0, 4.0, 7.0]
@@ -99,7 +99,7 @@ def compare(
     if len(names) != len(models) or len(set(names)) != len(names):
         raise ValueError(f"there are {len(models)} models and the names {', '.join(names)}: one each, all different")
     _refuse_values(models, names)
-    facts = [(i.llf, i.aic, aicc(i), i.bic, i.nobs, i.status) for i in models]
+    facts = [(i.llf, i.aic, aicc(i), i.bic, i.nobs, is_top(i)) for i in models]
     counts = tuple(inference.z.shape[-1] for inference in models)
     return Comparison(**_compare(facts, counts, CRITERIA.index(by)), names=names, by=by)
 
@@ -124,8 +124,8 @@ def _refuse_values(inferences, names):
     if is_traced([(inference.status, inference.nobs) for inference in inferences]):
         return
     for inference, name in zip(inferences, names, strict=True):
-        if not countable(int(inference.status)):
-            raise ValueError(f"{name} cannot be compared: {codes.sentence(int(inference.status))}")
+        if not is_top(inference):
+            raise ValueError(f"{name} cannot be compared: {why_not_top(inference)}")
     if len({float(inference.nobs) for inference in inferences}) > 1:
         each = ", ".join(f"{name} {float(i.nobs):g}" for name, i in zip(names, inferences, strict=True))
         raise ValueError(
@@ -136,8 +136,8 @@ def _refuse_values(inferences, names):
 
 @jax.jit
 def _compare(facts, counts: Any, by) -> dict[str, Any]:
-    llf, aic, corrected, bic, nobs, status = (jnp.stack(column) for column in zip(*facts, strict=True))
-    sound = countable(status) & (nobs == nobs[0])
+    llf, aic, corrected, bic, nobs, at_top = (jnp.stack(column) for column in zip(*facts, strict=True))
+    sound = at_top & (nobs == nobs[0])
     aic, corrected, bic = (jnp.where(sound, column, jnp.nan) for column in (aic, corrected, bic))
     criterion = jnp.stack([aic, corrected, bic])[by]
     delta = criterion - jnp.nanmin(criterion)

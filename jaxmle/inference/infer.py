@@ -6,13 +6,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxmle.core import status as codes
 from jaxmle.core.evaluation import EXPECTED
+from jaxmle.core.rarely import rarely
 from jaxmle.core.rearrange import rearrange
+from jaxmle.core.tree import is_traced
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.asked import CASE, SAMPLING, Asked
 from jaxmle.inference.covariance import covariance_of, sandwiched
+from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.groups import as_groups
 from jaxmle.inference.hac import as_lags
 from jaxmle.inference.inference import Inference
@@ -98,9 +102,11 @@ def infer(
     expected Fisher information"; White (1982); MacKinnon and White (1985); Liang and Zeger (1986); Cameron, Gelbach
     and Miller (2011); Newey and West (1987); Pfeffermann (1993) on sampling weights; Akaike (1974); Schwarz (1978).
     """
+    check_one_fit(fit, "jm.infer")
     problem = as_problem(objective)
     kind = _kind(covariance, losses_of(problem.objective))
-    check_options(kind, {"groups": groups, "correction": correction, "lags": lags, "key": key, "draws": draws})
+    given = {"groups": groups, "correction": correction, "lags": lags, "key": key, "draws": draws}
+    check_options(kind, given, problem.objective.is_rough)
     meaning = _meaning(weights, kind)
     asked = Asked(
         problem.objective,
@@ -115,7 +121,8 @@ def infer(
         REFITS if draws is None else as_draws(draws),
     )
     try:
-        found = _infer(asked, fit.direction, fit.status, kind)
+        may_diverge = is_traced(fit.status) or np.any(np.asarray(fit.status) == codes.DIVERGING)
+        found = _infer(asked, fit.direction, fit.status, kind, bool(may_diverge))
     except (KeyError, AttributeError, IndexError) as error:
         names = ", ".join(leaf.name for leaf in fit.space.layout.leaves)
         raise ValueError(
@@ -216,13 +223,15 @@ def is_scaled(objective: Objective) -> bool:
     return bool(losses_of(objective)) or any(term.is_likelihood and factor is not None for term, factor in pairs)
 
 
-@functools.partial(jax.jit, static_argnames="kind")
-def _infer(asked, direction, status, kind):
+@functools.partial(jax.jit, static_argnames=("kind", "may_diverge"))
+def _infer(asked, direction, status, kind, may_diverge):
     objective, space, z = asked.objective, asked.space, asked.z
     rough, asked = objective.part(smooth=False), dataclasses.replace(asked, objective=objective.part(smooth=True))
-    evaluation, covariance, facts = _covariance(asked, kind)
+    evaluation, inverse, covariance, facts = _covariance(asked, kind)
     sides = sides_at_limit(space, z, direction, status)
     lost = _without_errors(z, direction, status) | objective.is_rough | (sides != 0)
+    if may_diverge:
+        lost = lost | _fades(asked, direction, status, inverse.matrix, KINDS[kind].bread)
     affected = covariance.affected | lost
     cov_z = jnp.where(affected[:, None] | affected[None, :], jnp.nan, covariance.matrix)
     scalars = space.scalars(z)
@@ -231,6 +240,7 @@ def _infer(asked, direction, status, kind):
     zvalues = scalars / bse
     llf, nobs, count = evaluation.log_likelihood, asked.nobs(), z.size
     aic, bic = 2.0 * count - 2.0 * llf, count * jnp.log(nobs) - 2.0 * llf
+    is_top = codes.is_ok(status) | (status == codes.BOUNDARY)
     no_model = has_prior(objective) or is_scaled(objective) or asked.jacobian or asked.weights == SAMPLING
     pvalues = jax.scipy.special.erfc(jnp.abs(zvalues) / jnp.sqrt(jnp.asarray(2.0, z.dtype)))
     trees = {"bse": bse, "zvalues": zvalues, "pvalues": pvalues}
@@ -240,9 +250,10 @@ def _infer(asked, direction, status, kind):
         "bse_z": jnp.sqrt(jnp.diagonal(cov_z)),
         "llf": llf,
         "logprior": log_prior - (space.log_det(z) if asked.jacobian else 0.0),
-        "aic": jnp.full_like(aic, jnp.nan) if no_model else aic,
-        "bic": jnp.full_like(bic, jnp.nan) if no_model else bic,
+        "aic": jnp.full_like(aic, jnp.nan) if no_model else jnp.where(is_top, aic, jnp.nan),
+        "bic": jnp.full_like(bic, jnp.nan) if no_model else jnp.where(is_top, bic, jnp.nan),
         "nobs": nobs,
+        "newton_decrement": jnp.sqrt(evaluation.gradient @ inverse.matrix @ evaluation.gradient),
         "eigenvalues": covariance.eigenvalues,
         "directions": covariance.directions,
         "indefinite": covariance.indefinite,
@@ -254,7 +265,7 @@ def _infer(asked, direction, status, kind):
 
 
 def _covariance(asked, kind):
-    """The evaluation at the estimate, the covariance of z, and what else there is to tell of it."""
+    """The evaluation at the estimate, the inverse of its curvature, the covariance of z, and what else is to tell."""
     bread, meat, whole = KINDS[kind].bread, KINDS[kind].meat, KINDS[kind].whole
     facts: dict[str, Any] = {}
     if bread == EXPECTED:
@@ -262,14 +273,14 @@ def _covariance(asked, kind):
         if any(is_simulated(term) for term in asked.objective.terms):
             facts["draws"] = jnp.asarray(DRAWS)
     evaluation = information(asked, bread)
-    covariance = covariance_of(evaluation.curvature)
+    covariance = inverse = covariance_of(evaluation.curvature)
     if whole is not None:
         matrix, facts = whole(asked)
-        covariance = dataclasses.replace(covariance, matrix=jnp.where(jnp.isnan(covariance.matrix), jnp.nan, matrix))
+        covariance = dataclasses.replace(inverse, matrix=jnp.where(jnp.isnan(inverse.matrix), jnp.nan, matrix))
     if meat is not None:
         middle, facts = meat(asked)
-        covariance = sandwiched(covariance, middle)
-    return evaluation, covariance, facts
+        covariance = sandwiched(inverse, middle)
+    return evaluation, inverse, covariance, facts
 
 
 def _carry(space, z, cov_z, affected):
@@ -288,3 +299,19 @@ def _without_errors(z, direction, status):
     settled = (status == codes.DIVERGING) | (status == codes.BOUNDARY)
     moving = codes.still_moving(direction, z)
     return jnp.where(settled, moving, ~codes.is_ok(status))
+
+
+_CHANGED = 0.1  # of a variance, one step further along a direction without end
+
+
+def _fades(asked, direction, status, matrix, bread):
+    """Which numbers of a diverging fit have an error that is still growing: the information on them fades with that on
+    the ones that move, whether they move themselves or not."""
+
+    def changes(argument):
+        asked, direction, variances = argument
+        further = information(dataclasses.replace(asked, z=asked.z + direction), bread).curvature
+        return ~(jnp.abs(jnp.diagonal(covariance_of(further).matrix) - variances) < _CHANGED * variances)
+
+    here = jax.lax.stop_gradient((asked, direction, jnp.diagonal(matrix)))
+    return rarely(changes, status != codes.DIVERGING, jnp.zeros(direction.shape, bool), here)

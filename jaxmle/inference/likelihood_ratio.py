@@ -10,6 +10,8 @@ from jaxmle.inference.asked import SAMPLING
 from jaxmle.inference.hypothesis import Test
 from jaxmle.inference.inference import Inference
 
+SHORT = 0.01  # log-likelihood: the statistic is then right to 0.02
+
 
 def likelihood_ratio_test(larger: Inference, smaller: Inference) -> Test:
     """The likelihood ratio test of the ``smaller`` of two nested models against the ``larger``.
@@ -27,8 +29,8 @@ def likelihood_ratio_test(larger: Inference, smaller: Inference) -> Test:
     statistic give NaN.
 
     Errors: ``TypeError`` where these are no inferences; ``ValueError`` for different numbers of observations, a prior,
-    an objective multiplied by a number, sampling weights, a fit that failed or is flat (its parameters cannot be
-    counted), no more parameters in the larger, or a smaller likelihood there.
+    an objective multiplied by a number, sampling weights, a fit that failed, stopped short of its maximum or is flat
+    (its parameters cannot be counted), no more parameters in the larger, or a smaller likelihood there.
 
     >>> import jaxmle as jm
     >>> problem = jm.models.normal([1.0, 2.0, 4.0, 5.0])
@@ -49,7 +51,7 @@ def likelihood_ratio_test(larger: Inference, smaller: Inference) -> Test:
             "are not nested in this order: give the larger first, or compare models that are not nested by jm.compare"
         )
     _refuse_values(larger, smaller)
-    statistic = _statistic(larger.llf, smaller.llf, larger.nobs, smaller.nobs, larger.status, smaller.status)
+    statistic = _statistic(larger.llf, smaller.llf, larger.nobs, smaller.nobs, is_top(larger) & is_top(smaller))
     return Test.chi_square(statistic, df, "Likelihood ratio test", f"{smaller.name}, {smaller.z.shape[-1]} parameters")
 
 
@@ -78,14 +80,14 @@ def _refuse_values(larger, smaller):
     if is_traced(facts) or np.ndim(larger.status) or np.ndim(smaller.status):
         return
     for which, inference in (("larger", larger), ("smaller", smaller)):
-        if not countable(int(inference.status)):
-            raise ValueError(f"the {which} model gives no likelihood ratio: {codes.sentence(int(inference.status))}")
+        if not is_top(inference):
+            raise ValueError(f"the {which} model gives no likelihood ratio: {why_not_top(inference)}")
     if float(larger.nobs) != float(smaller.nobs):
         raise ValueError(
             f"the models were fitted to different observations, {float(larger.nobs):g} and {float(smaller.nobs):g}: "
             "fit both to the same rows (a missing value in a further column drops rows)"
         )
-    if np.isnan(_statistic(*[jnp.asarray(fact) for fact in (larger.llf, smaller.llf, *facts[2:4], *facts[:2])])):
+    if np.isnan(_statistic(*[jnp.asarray(fact) for fact in (larger.llf, smaller.llf, *facts[2:4], True)])):
         raise ValueError(
             f"the larger model has the smaller log-likelihood, {float(larger.llf):.10g} against "
             f"{float(smaller.llf):.10g}: the models are not nested, are of different data, or the larger one was not "
@@ -93,15 +95,27 @@ def _refuse_values(larger, smaller):
         )
 
 
-def countable(status):
-    """Whether a fit is an estimate whose parameters can be counted: ok and not flat."""
-    return codes.is_ok(status) & (status != codes.FLAT)
+def is_top(inference: Inference):
+    """Whether a fit is at a maximum whose parameters can be counted: ok, not flat, and where no solver vouches for it,
+    as of optax after some steps, at most ``SHORT`` below it by its own curvature."""
+    status, left = inference.status, 0.5 * inference.newton_decrement**2
+    return codes.is_ok(status) & (status != codes.FLAT) & (codes.is_maximum(status) | (left < SHORT))
+
+
+def why_not_top(inference: Inference) -> str:
+    """What to say of one fit that is not."""
+    status = int(inference.status)
+    if not codes.is_ok(status) or status == codes.FLAT:
+        return codes.sentence(status)
+    left = 0.5 * float(inference.newton_decrement) ** 2
+    short = "its curvature shows no maximum" if np.isnan(left) else f"about {left:.3g} of log-likelihood is missing"
+    return f"{codes.sentence(status)}, and is not at its maximum: {short}; go on from there, by jm.polish or jm.fit"
 
 
 @jax.jit
-def _statistic(llf_larger, llf_smaller, nobs_larger, nobs_smaller, status_larger, status_smaller):
+def _statistic(llf_larger, llf_smaller, nobs_larger, nobs_smaller, at_tops):
     statistic = 2.0 * (llf_larger - llf_smaller)
     # What rounding, and fits that stop at their tolerance, can leave below zero.
     slack = 1e3 * float(jnp.finfo(statistic.dtype).eps) * (1.0 + jnp.abs(llf_larger))
-    sound = countable(status_larger) & countable(status_smaller) & (nobs_larger == nobs_smaller)
+    sound = at_tops & (nobs_larger == nobs_smaller)
     return jnp.where(sound & (statistic >= -slack), jnp.maximum(statistic, 0.0), jnp.nan)

@@ -171,6 +171,8 @@ def _missing_errors(inference):
 
 def _missing_criteria(inference):
     """Why AIC and BIC are not defined."""
+    if not codes.is_ok(int(inference.status)) and int(inference.status) != codes.BOUNDARY:
+        yield "AIC and BIC are those of a maximum, and there is none here."
     if inference.losses:
         yield (
             f"The objective has a loss ({', '.join(inference.losses)}), so it is no model's log-likelihood: standard "

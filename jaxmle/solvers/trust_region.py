@@ -6,10 +6,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaxmle.core import linalg
+from jaxmle.core.rarely import rarely
 
 _SECULAR_STEPS = 30
 _SAFE_PIVOT = 1e-8
-_FEW = 8
 
 
 class Step(eqx.Module):
@@ -40,41 +40,14 @@ def best_step(gradient: Float[Array, " m"], curvature: Float[Array, "m m"], scal
     left = 0.5 * jnp.sum(slope * newton)
     settled = (pivot > _SAFE_PIVOT) & (jnp.linalg.norm(newton) <= radius)
     found = newton, settled, left, jnp.zeros((), bool)
-    scaled, whole, left, flat = _unless_settled(settled, found, (matrix, slope, radius, noise))
+    scaled, whole, left, flat = rarely(_by_eigenvalues, settled, found, (matrix, slope, radius, noise))
     curved = jnp.sum(matrix * scaled[None, :], axis=1)
     predicted = jnp.sum(scaled * (slope - 0.5 * curved))
     return Step(scaled / scale, predicted, whole, left, flat, pivot)
 
 
-@jax.custom_batching.custom_vmap
-def _unless_settled(settled, found, subproblem):
-    """The step ``found`` where that is ``settled``, else the one by eigenvalues."""
-    return jax.lax.cond(settled, lambda *_: found, _by_eigenvalues, *subproblem)
-
-
-@_unless_settled.def_vmap
-def _unless_settled_in_lanes(size, batched, settled, found, subproblem):
-    """The same for many lanes: under vmap both branches of a ``cond`` are taken, and eigenvalues are what a batch
-    would wait for. So they are taken of a few lanes at a time, as long as some lane needs them."""
-
-    def whole(batched, leaf):
-        return leaf if batched else jnp.broadcast_to(leaf, (size, *jnp.shape(leaf)))
-
-    settled, found, subproblem = jax.tree.map(whole, list(batched), [settled, found, subproblem])
-    few = min(size, _FEW)
-
-    def some(carry):
-        settled, found = carry
-        (lanes,) = jnp.nonzero(~settled, size=few, fill_value=size)
-        here = jax.vmap(_by_eigenvalues)(*(leaf.at[lanes].get(mode="clip") for leaf in subproblem))
-        found = jax.tree.map(lambda all, leaf: all.at[lanes].set(leaf, mode="drop"), found, here)
-        return settled.at[lanes].set(True, mode="drop"), found
-
-    _, found = jax.lax.while_loop(lambda carry: ~jnp.all(carry[0]), some, (settled, found))
-    return found, jax.tree.map(lambda _: True, found)
-
-
-def _by_eigenvalues(matrix, slope, radius, noise):
+def _by_eigenvalues(subproblem):
+    matrix, slope, radius, noise = subproblem
     tiny = jnp.finfo(matrix.dtype).tiny
     values, vectors = jnp.linalg.eigh(matrix, symmetrize_input=False)
     parts = slope @ vectors

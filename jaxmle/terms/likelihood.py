@@ -274,25 +274,36 @@ def _wrong_shape(shape, n) -> str:
 
 
 def _check_row_wise(term: RowLikelihood, params, n: int) -> None:
-    """The rows of a part must be worth the same without the rest."""
+    """The first and the last rows must be worth the same without the rest; sums up to a row leave the first alone."""
     part = max(1, min(n // 2, 64))
-    first = jax.tree.map(
-        lambda leaf: leaf if row_tools.is_shared(leaf) else leaf[:part], term.data, is_leaf=row_tools.is_shared
-    )
-    together, apart = _both(term, dataclasses.replace(term, data=first), params)
-    together, apart = np.asarray(together)[:part], np.asarray(apart)
-    slack = 1e3 * np.finfo(apart.dtype).eps * (1.0 + np.abs(apart))
-    with np.errstate(invalid="ignore"):
-        same = (np.abs(together - apart) <= slack) | (~np.isfinite(together) & ~np.isfinite(apart))
-    if not same.all():
-        row = int(np.flatnonzero(~same)[0])
-        raise ValueError(
-            f"the log-likelihood is not row-wise: row {row} is worth {together[row]:.6g} among all {n} rows and "
-            f"{apart[row]:.6g} among the first {part}. A function that looks across rows (centres the data, sums, "
-            "cumulates) must be given rows=False, or its across-row numbers computed first and passed with jm.shared"
+    ends = {"first": slice(0, part), "last": slice(n - part, n)}
+    alone = [
+        dataclasses.replace(
+            term,
+            data=jax.tree.map(
+                lambda leaf, end=end: leaf if row_tools.is_shared(leaf) else leaf[end],
+                term.data,
+                is_leaf=row_tools.is_shared,
+            ),
         )
+        for end in ends.values()
+    ]
+    whole, parts = _contributions(term, alone, params)
+    for (name, end), apart in zip(ends.items(), parts, strict=True):
+        together, apart = np.asarray(whole)[end], np.asarray(apart)
+        slack = 1e3 * np.finfo(apart.dtype).eps * (1.0 + np.abs(apart))
+        with np.errstate(invalid="ignore"):
+            same = (np.abs(together - apart) <= slack) | (~np.isfinite(together) & ~np.isfinite(apart))
+        if not same.all():
+            row = int(np.flatnonzero(~same)[0])
+            raise ValueError(
+                f"the log-likelihood is not row-wise: row {end.start + row} is worth {together[row]:.6g} among all {n} "
+                f"rows and {apart[row]:.6g} among the {name} {part}. A function that looks across rows (centres the "
+                "data, sums, cumulates, looks at the row before) must be given rows=False, or its across-row numbers "
+                "computed first and passed with jm.shared"
+            )
 
 
 @eqx.filter_jit
-def _both(whole, alone, params):
-    return whole.contributions(params), alone.contributions(params)
+def _contributions(whole, alone, params):
+    return whole.contributions(params), [term.contributions(params) for term in alone]
