@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmle.core.quotient import log_quotient
 from jaxmle.core.special import Real, binet, log1mexp, poisson_deviance, sigmoid, softplus
 
 _NODES, _WEIGHTS = ((1 + x) / 2 if i == 0 else x / 2 for i, x in enumerate(np.polynomial.legendre.leggauss(32)))
@@ -26,9 +27,11 @@ _RAISE = 8
 _NOTHING = 40.0  # exp(-40) is nothing beside 1, in float64
 
 
-def _log_gamma_kernel(a: Real, x: Real) -> Real:
+def _log_gamma_kernel(a: Real, x: Real, log_x: Real) -> Real:
     """log of x^a exp(-x) / Gamma(a)."""
-    deviance = poisson_deviance(a, jnp.log(x), x, jnp.log(x / a))
+    some = x > 0
+    log_ratio = jnp.where(some, log_quotient(jnp.where(some, x, 1.0), a), log_x - jnp.log(a))
+    deviance = poisson_deviance(a, log_x, x, log_ratio)
     return 0.5 * jnp.log(a) - 0.5 * log(2 * pi) - binet(a) - deviance
 
 
@@ -52,7 +55,7 @@ def _root(c2: Real, c1: Real, c0: float) -> Real:
     return jnp.where(c1 > 0, 2 * c0 / (c1 + half), (half - c1) / (2 * c2))
 
 
-def _log_lower_gamma(a: Real, x: Real) -> Real:
+def _log_lower_gamma(a: Real, x: Real, log_x: Real) -> Real:
     """log P(a, x) where x is below a or below 1."""
     term, terms = 1 / a, 1 / a
     for k in range(1, _RAISE):
@@ -62,38 +65,47 @@ def _log_lower_gamma(a: Real, x: Real) -> Real:
     excess = raised - x
     end = _root(x / 2 + excess / 3, excess - _NOTHING / 3, _NOTHING)
     rest = _integral(lambda s, a, x: -a * s - x * jnp.expm1(-s), jnp.zeros_like(end), end, raised, x)
-    return _log_gamma_kernel(a, x) + jnp.log(terms + last * rest)
+    return _log_gamma_kernel(a, x, log_x) + jnp.log(terms + last * rest)
 
 
-def _log_upper_gamma(a: Real, x: Real) -> Real:
+def _log_upper_gamma(a: Real, x: Real, log_x: Real) -> Real:
     """log Q(a, x) where x is above a and above 1."""
-    near = jnp.minimum(x, _far(x))
+    near = jnp.where(x > _far(x), _far(x), x)
     wide = _root(near / 2, near - a, _NOTHING)
     end = jnp.minimum(wide, jnp.log1p((_NOTHING + a * wide) / near))
     rest = _integral(lambda s, a, x: a * s - x * jnp.expm1(s), jnp.zeros_like(end), end, a, near)
-    return _log_gamma_kernel(a, x) + jnp.log(rest)
+    return _log_gamma_kernel(a, x, log_x) + jnp.log(rest)
 
 
-def _log_gammas(a: Real, x: Real) -> tuple[Real, Real]:
+def _log_gammas(a: Real, x: Real, log_x: Real | None) -> tuple[Real, Real]:
     """log P(a, x) and log Q(a, x)."""
-    a, x = jnp.broadcast_arrays(a, x)
+    a, x, log_x = jnp.broadcast_arrays(a, x, jnp.log(x) if log_x is None else log_x)
     end = x == jnp.inf
     below = (x < a) | (x < 1)
-    lower = _log_lower_gamma(jnp.where(below, a, 1.0), jnp.where(below, x, 0.5))
-    upper = _log_upper_gamma(jnp.where(below, 1.0, a), jnp.where(below | end, 2.0, x))
-    minor = jnp.minimum(jnp.where(below, lower, upper), 0.0)
+    lower = _log_lower_gamma(jnp.where(below, a, 1.0), jnp.where(below, x, 0.5), jnp.where(below, log_x, log(0.5)))
+    other = below | end
+    upper = _log_upper_gamma(jnp.where(below, 1.0, a), jnp.where(other, 2.0, x), jnp.where(other, log(2), log_x))
+    minor = _not_positive(jnp.where(below, lower, upper))
     major = log1mexp(-minor)
     return jnp.where(end, 0.0, jnp.where(below, minor, major)), jnp.where(end, -jnp.inf, jnp.where(below, major, minor))
 
 
-def log_gammainc(a: Real, x: Real) -> Real:
-    """log P(a, x), the regularised lower incomplete gamma function, for a > 0 and x > 0. Source: DLMF 8.2.4."""
-    return _log_gammas(a, x)[0]
+def _not_positive(x: Real) -> Real:
+    """x, and 0 where it is above, by where and not by minimum, which halves the derivative at a tie."""
+    return jnp.where(x > 0, 0.0, x)
 
 
-def log_gammaincc(a: Real, x: Real) -> Real:
+def log_gammainc(a: Real, x: Real, log_x: Real | None = None) -> Real:
+    """log P(a, x), the regularised lower incomplete gamma function, for a > 0 and x > 0. Source: DLMF 8.2.4.
+
+    With `log_x`, the log of x, x may have underflowed to zero.
+    """
+    return _log_gammas(a, x, log_x)[0]
+
+
+def log_gammaincc(a: Real, x: Real, log_x: Real | None = None) -> Real:
     """log Q(a, x) = log(1 - P(a, x)); see `log_gammainc`."""
-    return _log_gammas(a, x)[1]
+    return _log_gammas(a, x, log_x)[1]
 
 
 def log_beta_kernel(a: Real, b: Real, logit: Real) -> Real:
@@ -133,7 +145,7 @@ def _beta_end(a: Real, n: Real, logit: Real, x: Real, rest: Real) -> Real:
 
 def _log_lower_beta(a: Real, b: Real, logit: Real) -> Real:
     """log I_x(a, b) where x is below a / (a + b)."""
-    near = jnp.maximum(logit, -_far(logit))
+    near = jnp.where(logit < -_far(logit), -_far(logit), logit)
     x, rest, n = sigmoid(near), sigmoid(-near), a + b
     term, terms = 1 / a, 1 / a
     for k in range(1, _RAISE):
@@ -161,6 +173,6 @@ def log_betainc(a: Real, b: Real, logit: Real) -> tuple[Real, Real]:
     a, b, logit = jnp.broadcast_arrays(a, b, logit)
     below = logit < jnp.log(a / b)
     first, second, side = jnp.where(below, a, b), jnp.where(below, b, a), jnp.where(below, logit, -logit)
-    minor = jnp.minimum(_log_lower_beta(first, second, side), 0.0)
+    minor = _not_positive(_log_lower_beta(first, second, side))
     major = log1mexp(-minor)
     return jnp.where(below, minor, major), jnp.where(below, major, minor)

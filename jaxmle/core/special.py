@@ -36,7 +36,6 @@ _STIRLING_BEND = [-c * 2 * j for j, c in enumerate(_STIRLING_SLOPE, 1)]
 _HALF_STEP = [-(2 - 2.0 ** (1 - 2 * j)) * c for j, c in enumerate(_STIRLING, 1)]
 _SHIFT = 8  # the series above are good to 1e-16 from here on
 _HALF_LOG_TWO_PI = 0.5 * log(2 * pi)
-_FAR = 1e10  # 1 + z^2 is z^2 to rounding from here on
 # artanh(s)/s as a polynomial in s^2, interpolated at the Chebyshev points of s^2 in [0, 1/9]: to 2e-18.
 _ARTANH = [
     1.0,
@@ -261,6 +260,18 @@ def log1mexp(x: Real) -> Real:
     )
 
 
+def log1mexp_product(x: Real, factor: Real, log_factor: Real) -> Real:
+    """log(1 - exp(-x factor)) for positive numbers, which is log x + log(factor) where that is nothing beside 1.
+
+    `log_factor` is log(factor) where the factor is nothing beside 1, and may be anything where it is not.
+    """
+    product, nothing = x * factor, jnp.finfo(x.dtype).eps / 4
+    tiny, small = (product < nothing) & (factor < nothing), product < log(2)
+    drop = jnp.where(tiny, x, -jnp.expm1(-jnp.where(small & ~tiny, product, 1.0)))
+    upper = jnp.log1p(-jnp.exp(-jnp.where(small, 1.0, product)))
+    return jnp.where(small, jnp.log(drop) + jnp.where(tiny, log_factor, 0.0), upper)
+
+
 def _log_lower_normal(x: Real, levels: int = 20, squared: float = 1.0) -> Real:
     """log Phi(-x) for x >= 5, by the continued fraction of Mills' ratio; without the square where `squared` is 0.
 
@@ -295,23 +306,6 @@ def log1mexp_exp(x: Real) -> Real:
     return jnp.where(far, -x - 0.5 * small, log1mexp(jnp.exp(-jnp.where(far, 30.0, x))))
 
 
-@jax.custom_jvp
-def log_quotient(x: Real, y: Real) -> Real:
-    """log(x / y) for positive x and y, also where the quotient leaves the range of the dtype: one logarithm."""
-    quotient, half = x / y, -(-jnp.finfo(x.dtype).maxexp * 21 // 40)
-    over, under = quotient == jnp.inf, quotient < jnp.finfo(x.dtype).tiny
-    down, up = 2.0**-half, 2.0**half
-    scaled = (x * jnp.where(under, up, down)) / (y * jnp.where(under, down, up))
-    shift = jnp.where(over, 1.0, jnp.where(under, -1.0, 0.0)) * (2 * half * log(2))
-    return jnp.log(jnp.where(over | under, scaled, quotient)) + shift
-
-
-@log_quotient.defjvp
-def _(primals, tangents):
-    x, y = primals
-    return log_quotient(x, y), tangents[0] / x - tangents[1] / y
-
-
 def log1p_ratio(x: Real) -> Real:
     """log(1 + x) / x for x > -1, and 1 at x = 0, where its derivatives keep their digits too."""
     near = jnp.abs(x) < 0.25
@@ -330,8 +324,12 @@ def scaled_log1p(z: Real, c: Real) -> Real:
 @scaled_log1p.defjvp
 def _(primals, tangents):
     z, c = primals
-    bend = jax.jvp(log1p_ratio, (c * z,), (jnp.ones_like(c * z),))[1]
-    return scaled_log1p(z, c), tangents[0] / (1 + c * z) + tangents[1] * (z * z * bend)
+    x = c * z
+    near = jnp.abs(x) < 0.25
+    low, some = jnp.where(near, z, 0.0), jnp.where(near, 1.0, c)
+    bend = jax.jvp(log1p_ratio, (c * low,), (jnp.ones_like(x),))[1]
+    in_c = jnp.where(near, low * low * bend, -compound_slope(x) / (some * some))
+    return scaled_log1p(z, c), tangents[0] / (1 + x) + tangents[1] * in_c
 
 
 def expm1_ratio(x: Real) -> Real:
@@ -355,12 +353,6 @@ def log_gamma_bend(k: Real) -> Real:
     direct = (log_gamma(1 + 2 * some) - 2 * log_gamma(1 + some)) / (some * some)
     series = _horner(jnp.where(near, k, 0.0), [z * (-1) ** j * (2**j - 2) / j for j, z in enumerate(_ZETA, 2)])
     return jnp.where(near, series, direct)
-
-
-def log_squares(z: Real) -> Real:
-    """log(1 + z^2), past the overflow of the square."""
-    z = jnp.abs(z)
-    return jnp.log1p(jnp.minimum(z, _FAR) ** 2) + 2 * jnp.log(jnp.maximum(z / _FAR, 1.0))
 
 
 def log_bessel(x: Real) -> Real:

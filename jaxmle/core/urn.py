@@ -16,7 +16,8 @@ def urn(y: Real, a: Real, n: Real, total: Real) -> Real:
         total: the sum of the a of all categories.
     """
     stirling = binet(a + y) - binet(a) - 0.5 * jnp.log1p(y / a) - log_factorial_excess(y)
-    return stirling - _deviance(y, a, n, total)
+    # At y = 0 it is nothing, and so are its derivatives, which would drown those of the rest in their rounding.
+    return jnp.where(y > 0, stirling, 0.0) - _deviance(y, a, n, total)
 
 
 def urn_total(n: Real, total: Real) -> Real:

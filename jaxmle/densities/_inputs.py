@@ -5,6 +5,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float
 
+from jaxmle.core.quotient import quotient
+
 
 def _is_float(x: ArrayLike) -> bool:
     return bool(jnp.issubdtype(jnp.result_type(x), jnp.floating))
@@ -46,6 +48,30 @@ def is_count(y: Float[Array, "..."]) -> Bool[Array, "..."]:
 def inside(ok: Bool[Array, "..."], y: Float[Array, "..."], value: Float[Array, "..."]) -> Float[Array, "..."]:
     """`value` where y is in the support, minus infinity where it is not, NaN where y is missing."""
     return jnp.where(ok, value, jnp.where(jnp.isnan(y), jnp.nan, -jnp.inf))
+
+
+def finite(y: Float[Array, "..."], distance: Float[Array, "..."]) -> Float[Array, "..."]:
+    """`distance`, of y from a place, and 0 where y is infinite: there is nothing to differentiate."""
+    return jnp.where(jnp.isinf(y), 0.0, distance)
+
+
+def standard(y: Float[Array, "..."], loc: Float[Array, "..."], scale: Float[Array, "..."]) -> Float[Array, "..."]:
+    """(y - loc)/scale at a finite y, and 0 at an infinite one."""
+    return quotient(finite(y, y - loc), scale)
+
+
+def log_below(
+    y: Float[Array, "..."], value: Float[Array, "..."], low: ArrayLike = -jnp.inf, high: ArrayLike = jnp.inf
+) -> Float[Array, "..."]:
+    """`value`, a log P(Y <= y), between two ends; minus infinity below, 0 above, NaN where y is missing."""
+    return jnp.where(y >= high, 0.0, inside(y > low, y, value))
+
+
+def log_above(
+    y: Float[Array, "..."], value: Float[Array, "..."], low: ArrayLike = -jnp.inf, high: ArrayLike = jnp.inf
+) -> Float[Array, "..."]:
+    """`value`, a log P(Y > y), between two ends; 0 below, minus infinity above, NaN where y is missing."""
+    return jnp.where(y <= low, 0.0, inside(y < high, y, value))
 
 
 def symmetric(lower: list) -> Float[Array, "k k"]:

@@ -6,7 +6,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.densities._inputs import common, floats, spread, symmetric
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, standard, symmetric
 
 SUPPORT = "a finite number"
 CONCAVE_IN = (1,)  # the places of the parameters that it is jointly log-concave in, the others held
@@ -30,7 +30,7 @@ def _log_lower(z: Float[Array, "..."], kappa: Float[Array, "..."]) -> Float[Arra
     """Log of the standard distribution function."""
     below = z < 0
     share = jnp.log1p(-jnp.exp(-kappa * jnp.where(below, 0.0, z)) / (1 + kappa * kappa))
-    return jnp.where(below, jnp.minimum(z, 0.0) / kappa - jnp.log1p(1 / (kappa * kappa)), share)
+    return jnp.where(below, jnp.where(below, z, 0.0) / kappa - jnp.log1p(1 / (kappa * kappa)), share)
 
 
 def logpdf(y: ArrayLike, kappa: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -57,9 +57,9 @@ def logpdf(y: ArrayLike, kappa: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> 
     3.1.10.
     """
     y, kappa, loc, scale = floats(y, kappa, loc, scale)
-    z = (y - loc) / scale
+    z = standard(y, loc, scale)
     over, under = jnp.maximum(z, 0.0), jnp.maximum(-z, 0.0)
-    return -kappa * over - under / kappa - _log_sum(kappa) - jnp.log(scale)
+    return inside(jnp.isfinite(y), y, -kappa * over - under / kappa - _log_sum(kappa) - jnp.log(scale))
 
 
 def logcdf(y: ArrayLike, kappa: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -70,7 +70,7 @@ def logcdf(y: ArrayLike, kappa: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> 
     -0.1083
     """
     y, kappa, loc, scale = floats(y, kappa, loc, scale)
-    return _log_lower((y - loc) / scale, kappa)
+    return log_below(y, _log_lower(standard(y, loc, scale), kappa))
 
 
 def logsf(y: ArrayLike, kappa: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -80,7 +80,7 @@ def logsf(y: ArrayLike, kappa: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> F
     -2.2761
     """
     y, kappa, loc, scale = floats(y, kappa, loc, scale)
-    return _log_lower((loc - y) / scale, 1 / kappa)
+    return log_above(y, _log_lower(-standard(y, loc, scale), 1 / kappa))
 
 
 def quantile(q: ArrayLike, kappa: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

@@ -8,8 +8,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.core.special import log_squares
-from jaxmle.densities._inputs import common, floats, spread, symmetric
+from jaxmle.core.quotient import log_quotient, log_squares, small_angle
+from jaxmle.densities._inputs import common, finite, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a finite number"
 
@@ -23,10 +23,16 @@ def support(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Bool[Array, "..."
     return jnp.isfinite(floats(y, loc, scale)[0])
 
 
-def _log_lower(z: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Log of the standard distribution function, by the angle that is small in the nearer tail."""
-    lower = z < 0
-    return jnp.where(lower, jnp.log(jnp.arctan2(1.0, jnp.abs(z)) / pi), jnp.log1p(-jnp.arctan2(1.0, jnp.abs(z)) / pi))
+def _log_lower(x: Float[Array, "..."], scale: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Log of the distribution function at x from the median, by the angle of which the tangent is at most one."""
+    lower = x < 0
+    size = jnp.where(lower, -x, x)
+    far, angle, share = small_angle(size, scale)
+    tail = far & lower
+    log_angle = log_quotient(jnp.where(tail, scale * share, 1.0), jnp.where(tail, size, 1.0))
+    around = jnp.where(far, -angle, jnp.where(lower, -2 * angle, 2 * angle)) / pi
+    rest = jnp.log1p(jnp.where(tail, 0.0, around)) - jnp.where(far, 0.0, log(2))
+    return jnp.where(tail, log_angle - log(pi), rest)
 
 
 def logpdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -49,7 +55,8 @@ def logpdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."
     Source: Johnson, Kotz and Balakrishnan (1994), volume 1, equation 16.1.
     """
     y, loc, scale = floats(y, loc, scale)
-    return -log_squares((y - loc) / scale) - jnp.log(scale) - log(pi)
+    value = -log_squares(finite(y, y - loc), scale) - jnp.log(scale) - log(pi)
+    return inside(jnp.isfinite(y), y, value)
 
 
 def logcdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -59,7 +66,7 @@ def logcdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."
     -0.4345
     """
     y, loc, scale = floats(y, loc, scale)
-    return _log_lower((y - loc) / scale)
+    return log_below(y, _log_lower(finite(y, y - loc), scale))
 
 
 def logsf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -69,7 +76,7 @@ def logsf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]
     -1.0429
     """
     y, loc, scale = floats(y, loc, scale)
-    return _log_lower((loc - y) / scale)
+    return log_above(y, _log_lower(finite(y, loc - y), scale))
 
 
 def quantile(q: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

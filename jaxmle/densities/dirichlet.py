@@ -8,7 +8,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.core.special import binet, log_quotient, poisson_deviance
+from jaxmle.core.quotient import log_quotient
+from jaxmle.core.special import binet, poisson_deviance
 from jaxmle.densities._inputs import common, floats
 
 SUPPORT = "positive numbers that sum to one"

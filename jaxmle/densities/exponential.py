@@ -6,8 +6,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.core.special import log1mexp
-from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
+from jaxmle.core.quotient import log1mexp_quotient, quotient
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a finite number, zero or positive"
 
@@ -42,7 +42,7 @@ def logpdf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     """
     y, scale = floats(y, scale)
     ok = support(y, scale)
-    return inside(ok, y, -jnp.where(ok, y, 0.0) / scale - jnp.log(scale))
+    return inside(ok, y, -quotient(jnp.where(ok, y, 0.0), scale) - jnp.log(scale))
 
 
 def logcdf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -52,7 +52,7 @@ def logcdf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -0.9328
     """
     y, scale = floats(y, scale)
-    return inside(y > 0, y, log1mexp(jnp.where(y > 0, y, 1.0) / scale))
+    return log_below(y, log1mexp_quotient(jnp.where((y > 0) & (y < jnp.inf), y, 1.0), scale), low=0.0)
 
 
 def logsf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -62,7 +62,7 @@ def logsf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -0.5
     """
     y, scale = floats(y, scale)
-    return -jnp.maximum(y, 0.0) / scale
+    return log_above(y, -quotient(jnp.where((y > 0) & (y < jnp.inf), y, 0.0), scale), low=0.0)
 
 
 def quantile(q: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

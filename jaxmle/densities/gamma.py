@@ -9,8 +9,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.incomplete import log_gammainc, log_gammaincc
+from jaxmle.core.quotient import log_over_product, log_quotient, quotient
 from jaxmle.core.special import binet, poisson_deviance
-from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a positive number"
 
@@ -23,14 +24,6 @@ def support(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Bool[Array, "..."]:
     """
     y, _, _ = floats(y, a, scale)
     return (y > 0) & (y < jnp.inf)
-
-
-def _log_quotient(y: Float[Array, "..."], a: Float[Array, "..."], scale: Float[Array, "..."]) -> Float[Array, "..."]:
-    """log(y / (a scale)): of the quotient, unless that leaves the range of the dtype."""
-    x = y / scale
-    safe = (x / a > jnp.finfo(y.dtype).tiny) & (x < jnp.inf)
-    quotient = jnp.where(safe, x, 1.0) / jnp.where(safe, a, 1.0)
-    return jnp.where(safe, jnp.log(quotient), jnp.log(y) - jnp.log(scale) - jnp.log(a))
 
 
 def logpdf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -59,7 +52,7 @@ def logpdf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     ok = support(y, a, scale)
     x = jnp.where(ok, y, 1.0)
     log_x = jnp.log(x)
-    deviance = poisson_deviance(a, log_x - jnp.log(scale), x / scale, _log_quotient(x, a, scale))
+    deviance = poisson_deviance(a, log_x - jnp.log(scale), quotient(x, scale), log_over_product(x, a, scale))
     return inside(ok, y, 0.5 * jnp.log(a) - 0.5 * log(2 * pi) - binet(a) - deviance - log_x)
 
 
@@ -70,8 +63,8 @@ def logcdf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -3.1095
     """
     y, a, scale = floats(y, a, scale)
-    ok = y > 0
-    return inside(ok, y, log_gammainc(a, jnp.where(ok, y, 1.0) / scale))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_below(y, log_gammainc(a, quotient(x, scale), log_quotient(x, scale)), low=0.0)
 
 
 def logsf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -81,8 +74,8 @@ def logsf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -0.0457
     """
     y, a, scale = floats(y, a, scale)
-    value = log_gammaincc(a, jnp.where(y > 0, y, 1.0) / scale)
-    return jnp.where(y <= 0, 0.0, inside(y > 0, y, value))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_above(y, log_gammaincc(a, quotient(x, scale), log_quotient(x, scale)), low=0.0)
 
 
 def mean(a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

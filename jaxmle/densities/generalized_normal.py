@@ -10,8 +10,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.incomplete import log_gammaincc
+from jaxmle.core.quotient import log_quotient, quotient
 from jaxmle.core.special import log_gamma
-from jaxmle.densities._inputs import common, floats, spread, symmetric
+from jaxmle.densities._inputs import common, finite, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a finite number"
 
@@ -25,17 +26,23 @@ def support(y: ArrayLike, beta: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> 
     return jnp.isfinite(floats(y, beta, loc, scale)[0])
 
 
-def _power(z: Float[Array, "..."], beta: Float[Array, "..."]) -> Float[Array, "..."]:
-    """|z|^beta; at z = 0 it is z^2 where beta is 2, for the sake of its derivatives, and else a constant."""
-    some = z != 0
-    at_zero = jnp.where(beta == 2, z * z, 0.0)
-    return jnp.where(some, jnp.exp(beta * jnp.log(jnp.abs(jnp.where(some, z, 1.0)))), at_zero)
+def _power(x: Float[Array, "..."], beta: Float[Array, "..."], scale: Float[Array, "..."]):
+    """|z|^beta with z = x/scale, and its log; at z = 0 it is z^2 where beta is 2, for the sake of its derivatives, and
+    else a constant."""
+    some = x != 0
+    at_zero = jnp.where(beta == 2, jnp.where(some, 0.0, quotient(x, scale)) ** 2, 0.0)
+    log_power = beta * log_quotient(jnp.abs(jnp.where(some, x, 1.0)), jnp.where(some, scale, 1.0))
+    return jnp.where(some, jnp.exp(log_power), at_zero), log_power
 
 
-def _log_lower(z: Float[Array, "..."], beta: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Log of the standard distribution function."""
-    log_outside = log_gammaincc(1 / beta, _power(jnp.where(z == 0, 1e-30, z), beta))
-    return jnp.where(z < 0, log_outside - log(2), jnp.log1p(-0.5 * jnp.exp(log_outside)))
+def _log_lower(x: Float[Array, "..."], beta: Float[Array, "..."], scale: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Log of the distribution function at x from the median, where its slope is `1/(2 Gamma(1 + 1/beta) scale)`."""
+    middle = x == 0
+    power, log_power = _power(jnp.where(middle, 1.0, x), beta, jnp.where(middle, 1.0, scale))
+    log_outside = log_gammaincc(1 / beta, power, log_power)
+    sides = jnp.where(x < 0, log_outside - log(2), jnp.log1p(-0.5 * jnp.exp(log_outside)))
+    slope = jnp.exp(-log_gamma(1 + 1 / beta))
+    return jnp.where(middle, jnp.log1p(slope * quotient(jnp.where(middle, x, 0.0), scale)) - log(2), sides)
 
 
 def logpdf(y: ArrayLike, beta: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -61,7 +68,8 @@ def logpdf(y: ArrayLike, beta: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> F
     Source: Nadarajah (2005), A generalized normal distribution, equation 1.
     """
     y, beta, loc, scale = floats(y, beta, loc, scale)
-    return -_power((y - loc) / scale, beta) - log_gamma(1 + 1 / beta) - jnp.log(scale) - log(2)
+    power = _power(finite(y, y - loc), beta, scale)[0]
+    return inside(jnp.isfinite(y), y, -power - log_gamma(1 + 1 / beta) - jnp.log(scale) - log(2))
 
 
 def logcdf(y: ArrayLike, beta: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -71,7 +79,7 @@ def logcdf(y: ArrayLike, beta: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> F
     -0.3986
     """
     y, beta, loc, scale = floats(y, beta, loc, scale)
-    return _log_lower((y - loc) / scale, beta)
+    return log_below(y, _log_lower(finite(y, y - loc), beta, scale))
 
 
 def logsf(y: ArrayLike, beta: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -81,7 +89,7 @@ def logsf(y: ArrayLike, beta: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Fl
     -1.1124
     """
     y, beta, loc, scale = floats(y, beta, loc, scale)
-    return _log_lower((loc - y) / scale, beta)
+    return log_above(y, _log_lower(finite(y, loc - y), beta, scale))
 
 
 def mean(beta: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

@@ -6,8 +6,9 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.core.special import expm1_ratio, log1mexp, scaled_log1p
-from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
+from jaxmle.core.quotient import log1mexp_quotient, quotient
+from jaxmle.core.special import expm1_ratio, scaled_log1p
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a number from 0 on, below -scale/c where c is negative"
 
@@ -45,7 +46,7 @@ def logpdf(y: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     """
     y, c, scale = floats(y, c, scale)
     ok = support(y, c, scale)
-    z = jnp.where(ok, y, 0.0) / scale
+    z = quotient(jnp.where(ok, y, 0.0), scale)
     return inside(ok, y, -(1 + c) * scaled_log1p(z, c) - jnp.log(scale))
 
 
@@ -56,11 +57,13 @@ def logcdf(y: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -0.979
     """
     y, c, scale = floats(y, c, scale)
-    z = jnp.maximum(y, 0.0) / scale
-    ok = c * z > -1
-    z = jnp.where(ok, z, 0.0)
-    value = jnp.where(ok, log1mexp(scaled_log1p(z, c)), 0.0)
-    return inside(y > 0, y, value)
+    some = (y > 0) & (y < jnp.inf)
+    z = quotient(jnp.where(some, y, 0.0), scale)
+    ok = some & (c * z > -1)
+    tiny = ok & ((1 + jnp.abs(c)) * z < 1e-20)  # where L is z, which may underflow
+    level = scaled_log1p(jnp.where(ok, z, 1.0), jnp.where(ok, c, 0.0))
+    value = log1mexp_quotient(jnp.where(tiny, y, level), jnp.where(tiny, scale, 1.0))
+    return log_below(y, jnp.where(some & ~ok, 0.0, value), low=0.0)
 
 
 def logsf(y: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -70,10 +73,11 @@ def logsf(y: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -0.4711
     """
     y, c, scale = floats(y, c, scale)
-    z = jnp.maximum(y, 0.0) / scale
+    some = (y > 0) & (y < jnp.inf)
+    z = quotient(jnp.where(some, y, 0.0), scale)
     ok = c * z > -1
-    z = jnp.where(ok, z, 0.0)
-    return jnp.where(y <= 0, 0.0, inside(ok, y, -scaled_log1p(z, c)))
+    value = -scaled_log1p(jnp.where(ok, z, 0.0), c)
+    return log_above(y, inside(ok, y, value), low=0.0)
 
 
 def quantile(q: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

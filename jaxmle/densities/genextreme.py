@@ -6,6 +6,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.quotient import quotient
 from jaxmle.core.special import expm1_ratio, log1mexp_exp, log_gamma, log_gamma_bend, scaled_log1p
 from jaxmle.densities._inputs import floats, inside, spread
 
@@ -47,7 +48,7 @@ def logpdf(y: ArrayLike, c: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Floa
     """
     y, c, loc, scale = floats(y, c, loc, scale)
     ok = support(y, c, loc, scale)
-    z = (jnp.where(ok, y, loc) - loc) / scale
+    z = quotient(jnp.where(ok, y, loc) - loc, scale)
     level = scaled_log1p(z, -c)
     return inside(ok, y, (c - 1) * level - jnp.exp(-level) - jnp.log(scale))
 
@@ -60,7 +61,7 @@ def logcdf(y: ArrayLike, c: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Floa
     """
     y, c, loc, scale = floats(y, c, loc, scale)
     ok = support(y, c, loc, scale)
-    z = (jnp.where(ok, y, loc) - loc) / scale
+    z = quotient(jnp.where(ok, y, loc) - loc, scale)
     level = scaled_log1p(z, -c)
     above = (c > 0) & (y > loc) & ~ok & ~jnp.isnan(y)
     return jnp.where(above | (y == jnp.inf), 0.0, inside(ok, y, -jnp.exp(-level)))
@@ -74,7 +75,7 @@ def logsf(y: ArrayLike, c: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float
     """
     y, c, loc, scale = floats(y, c, loc, scale)
     ok = support(y, c, loc, scale)
-    z = (jnp.where(ok, y, loc) - loc) / scale
+    z = quotient(jnp.where(ok, y, loc) - loc, scale)
     level = scaled_log1p(z, -c)
     below = (c < 0) & (y < loc) & ~ok & ~jnp.isnan(y)
     return jnp.where(below | (y == -jnp.inf), 0.0, inside(ok, y, log1mexp_exp(level)))

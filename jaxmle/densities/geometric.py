@@ -6,8 +6,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
-from jaxmle.core.special import log1mexp, sigmoid, softplus
-from jaxmle.densities._inputs import common, floats, inside, is_count, spread, symmetric
+from jaxmle.core.special import log1mexp_product, sigmoid, softplus
+from jaxmle.densities._inputs import common, floats, inside, is_count, log_above, spread, symmetric
 
 SUPPORT = "a count: 1, 2, 3, ..."
 CONCAVE_IN = (0,)  # the places of the parameters that it is jointly log-concave in, the others held
@@ -53,8 +53,8 @@ def logcdf(y: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]:
     -0.0553
     """
     y, logits = floats(y, logits)
-    ok = y >= 1
-    return inside(ok, y, log1mexp(jnp.floor(jnp.where(ok, y, 1.0)) * softplus(logits)))
+    count = jnp.floor(jnp.where((y >= 1) & (y < jnp.inf), y, 1.0))
+    return inside(y >= 1, y, jnp.where(y == jnp.inf, 0.0, log1mexp_product(count, softplus(logits), logits)))
 
 
 def logsf(y: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]:
@@ -64,7 +64,8 @@ def logsf(y: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]:
     -2.9222
     """
     y, logits = floats(y, logits)
-    return -jnp.floor(jnp.maximum(y, 0.0)) * softplus(logits)
+    count = jnp.floor(jnp.where((y >= 0) & (y < jnp.inf), y, 0.0))
+    return log_above(y, -count * softplus(logits), low=0.0)
 
 
 def quantile(q: ArrayLike, logits: ArrayLike) -> Float[Array, "..."]:

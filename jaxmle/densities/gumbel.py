@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.special import log1mexp_exp
-from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, standard, symmetric
 
 SUPPORT = "a finite number"
 CONCAVE_IN = (0,)  # the places of the parameters that it is jointly log-concave in, the others held
@@ -45,7 +45,7 @@ def logpdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."
     """
     y, loc, scale = floats(y, loc, scale)
     ok = support(y, loc, scale)
-    z = (jnp.where(ok, y, 0.0) - loc) / scale
+    z = standard(y, loc, scale)
     return inside(ok, y, -z - jnp.exp(-z) - jnp.log(scale))
 
 
@@ -56,7 +56,7 @@ def logcdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."
     -0.6065
     """
     y, loc, scale = floats(y, loc, scale)
-    return -jnp.exp((loc - y) / scale)
+    return log_below(y, -jnp.exp(-standard(y, loc, scale)))
 
 
 def logsf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -66,7 +66,7 @@ def logsf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]
     -0.788
     """
     y, loc, scale = floats(y, loc, scale)
-    return log1mexp_exp((y - loc) / scale)
+    return log_above(y, log1mexp_exp(standard(y, loc, scale)))
 
 
 def quantile(q: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

@@ -8,8 +8,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.core.special import log_squares
-from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
+from jaxmle.core.quotient import log_arctan, log_squares
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a finite number, zero or positive"
 
@@ -45,8 +45,7 @@ def logpdf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     """
     y, scale = floats(y, scale)
     ok = support(y, scale)
-    z = jnp.where(ok, y, 0.0) / scale
-    return inside(ok, y, log(2 / pi) - log_squares(z) - jnp.log(scale))
+    return inside(ok, y, log(2 / pi) - log_squares(jnp.where(ok, y, 0.0), scale) - jnp.log(scale))
 
 
 def logcdf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -56,11 +55,8 @@ def logcdf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -1.2202
     """
     y, scale = floats(y, scale)
-    ok = y > 0
-    z = jnp.where(ok, y, 1.0) / scale
-    low = z < 1
-    lower = jnp.log(2 / pi * jnp.arctan2(jnp.where(low, z, 1.0), 1.0))
-    return inside(ok, y, jnp.where(low, lower, jnp.log1p(-2 / pi * jnp.arctan2(1.0, jnp.where(low, 1.0, z)))))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_below(y, log_arctan(x, scale), low=0.0)
 
 
 def logsf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -70,10 +66,8 @@ def logsf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -0.3498
     """
     y, scale = floats(y, scale)
-    z = jnp.maximum(y, 0.0) / scale
-    low = z < 1
-    upper = jnp.log(2 / pi * jnp.arctan2(1.0, jnp.where(low, 1.0, z)))
-    return jnp.where(low, jnp.log1p(-2 / pi * jnp.arctan2(jnp.where(low, z, 0.0), 1.0)), upper)
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_above(y, log_arctan(scale, x), low=0.0)
 
 
 def quantile(q: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

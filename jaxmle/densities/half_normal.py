@@ -9,8 +9,9 @@ from jax.scipy.special import ndtri
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.quotient import log_quotient, quotient
 from jaxmle.core.special import log_ndtr
-from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a finite number, zero or positive"
 
@@ -46,7 +47,7 @@ def logpdf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     """
     y, scale = floats(y, scale)
     ok = support(y, scale)
-    z = jnp.where(ok, y, 0.0) / scale
+    z = quotient(jnp.where(ok, y, 0.0), scale)
     return inside(ok, y, -0.5 * z * z - jnp.log(scale) + 0.5 * log(2 / pi))
 
 
@@ -57,11 +58,13 @@ def logcdf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -0.9599
     """
     y, scale = floats(y, scale)
-    ok = y > 0
-    z = jnp.where(ok, y, 1.0) / scale
-    low = z < 1
-    lower = jnp.log(jax.lax.erf(jnp.where(low, z, 1.0) * 0.5**0.5))
-    return inside(ok, y, jnp.where(low, lower, jnp.log1p(-jax.lax.erfc(jnp.where(low, 1.0, z) * 0.5**0.5))))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    z = quotient(x, scale)
+    tiny, low = z < 1e-10, z < 1  # the error function is linear in z, or less than 1
+    share = jax.lax.erf(jnp.where(low & ~tiny, z, 1.0) * 0.5**0.5)
+    lower = log_quotient(jnp.where(tiny, x * (2 / pi) ** 0.5, share), jnp.where(tiny, scale, 1.0))
+    upper = jnp.log1p(-jax.lax.erfc(jnp.where(low, 1.0, z) * 0.5**0.5))
+    return log_below(y, jnp.where(low, lower, upper), low=0.0)
 
 
 def logsf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -71,7 +74,8 @@ def logsf(y: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -0.4828
     """
     y, scale = floats(y, scale)
-    return jnp.where(y <= 0, 0.0, log(2) + log_ndtr(-jnp.maximum(y, 0.0) / scale))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_above(y, log(2) + log_ndtr(-quotient(x, scale)), low=0.0)
 
 
 def quantile(q: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

@@ -10,8 +10,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.incomplete import log_gammainc, log_gammaincc
-from jaxmle.core.special import binet, log_quotient, poisson_deviance
-from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
+from jaxmle.core.quotient import log_over_product, log_quotient, quotient
+from jaxmle.core.special import binet, poisson_deviance
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a positive number"
 
@@ -48,7 +49,7 @@ def logpdf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     y, a, scale = floats(y, a, scale)
     ok = support(y, a, scale)
     x = jnp.where(ok, y, 1.0)
-    deviance = poisson_deviance(a, jnp.log(scale) - jnp.log(x), scale / x, log_quotient(scale / x, a))
+    deviance = poisson_deviance(a, jnp.log(scale) - jnp.log(x), quotient(scale, x), log_over_product(scale, a, x))
     return inside(ok, y, 0.5 * jnp.log(a) - 0.5 * log(2 * pi) - binet(a) - deviance - jnp.log(x))
 
 
@@ -59,9 +60,8 @@ def logcdf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -1.6137
     """
     y, a, scale = floats(y, a, scale)
-    ok = y > 0
-    x = jnp.where(ok, y, 1.0)
-    return inside(ok, y, log_gammaincc(a, scale / x))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_below(y, log_gammaincc(a, quotient(scale, x), log_quotient(scale, x)), low=0.0)
 
 
 def logsf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -71,9 +71,8 @@ def logsf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -0.2221
     """
     y, a, scale = floats(y, a, scale)
-    ok = y > 0
-    x = jnp.where(ok, y, 1.0)
-    return jnp.where(y <= 0, 0.0, inside(ok, y, log_gammainc(a, scale / x)))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_above(y, log_gammainc(a, quotient(scale, x), log_quotient(scale, x)), low=0.0)
 
 
 def mean(a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

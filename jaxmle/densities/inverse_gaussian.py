@@ -8,8 +8,9 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.quotient import quotient
 from jaxmle.core.special import expm1, log1mexp, log_mills
-from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a positive number"
 
@@ -26,7 +27,7 @@ def support(y: ArrayLike, log_mean: ArrayLike, scale: ArrayLike) -> Bool[Array, 
 
 def _logs(y: Float[Array, "..."], log_mean: Float[Array, "..."], scale: Float[Array, "..."]):
     """Log of P(Y <= y) and of P(Y > y): `exp(-u^2/2)` is common to both terms of either, and taken out."""
-    root, ratio = jnp.sqrt(scale / y), jnp.exp(jnp.log(y) - log_mean)
+    root, ratio = quotient(jnp.sqrt(scale), jnp.sqrt(y)), jnp.exp(jnp.log(y) - log_mean)
     u, v = root * expm1(jnp.log(y) - log_mean), root * (ratio + 1)
     below = u < 0
     side = jnp.where(below, -u, u)
@@ -65,8 +66,8 @@ def logpdf(y: ArrayLike, log_mean: ArrayLike, scale: ArrayLike) -> Float[Array, 
     ok = support(y, log_mean, scale)
     x = jnp.where(ok, y, 1.0)
     log_x = jnp.log(x)
-    miss = expm1(log_x - log_mean)
-    return inside(ok, y, 0.5 * (jnp.log(scale) - log(2 * pi)) - 1.5 * log_x - 0.5 * (scale / x) * miss * miss)
+    miss = quotient(expm1(log_x - log_mean), jnp.sqrt(x))
+    return inside(ok, y, 0.5 * (jnp.log(scale) - log(2 * pi)) - 1.5 * log_x - 0.5 * (scale * (miss * miss)))
 
 
 def logcdf(y: ArrayLike, log_mean: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -80,9 +81,8 @@ def logcdf(y: ArrayLike, log_mean: ArrayLike, scale: ArrayLike) -> Float[Array, 
     section 3.
     """
     y, log_mean, scale = floats(y, log_mean, scale)
-    ok = y > 0
-    x = jnp.where(ok, y, 1.0)
-    return inside(ok, y, _logs(x, log_mean, scale)[0])
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_below(y, _logs(x, log_mean, scale)[0], low=0.0)
 
 
 def logsf(y: ArrayLike, log_mean: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -92,9 +92,8 @@ def logsf(y: ArrayLike, log_mean: ArrayLike, scale: ArrayLike) -> Float[Array, "
     -0.544
     """
     y, log_mean, scale = floats(y, log_mean, scale)
-    ok = y > 0
-    x = jnp.where(ok, y, 1.0)
-    return jnp.where(y <= 0, 0.0, inside(ok, y, _logs(x, log_mean, scale)[1]))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_above(y, _logs(x, log_mean, scale)[1], low=0.0)
 
 
 def mean(log_mean: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

@@ -6,8 +6,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.core.special import log1mexp, log_gamma
-from jaxmle.densities._inputs import floats, inside, spread
+from jaxmle.core.special import log1mexp, log1mexp_product, log_gamma
+from jaxmle.densities._inputs import floats, inside, log_above, log_below, spread
 
 SUPPORT = "a number between 0 and 1, both excluded"
 
@@ -64,8 +64,8 @@ def logcdf(y: ArrayLike, a: ArrayLike, b: ArrayLike) -> Float[Array, "..."]:
     """
     y, a, b = floats(y, a, b)
     ok = (y > 0) & (y < 1)
-    value = log1mexp(-b * log1mexp(-a * jnp.log(jnp.where(ok, y, 0.5))))
-    return jnp.where(y >= 1, 0.0, inside(ok, y, value))
+    u = -a * jnp.log(jnp.where(ok, y, 0.5))
+    return log_below(y, log1mexp_product(b, -log1mexp(u), -u), low=0.0, high=1.0)
 
 
 def logsf(y: ArrayLike, a: ArrayLike, b: ArrayLike) -> Float[Array, "..."]:
@@ -77,7 +77,7 @@ def logsf(y: ArrayLike, a: ArrayLike, b: ArrayLike) -> Float[Array, "..."]:
     y, a, b = floats(y, a, b)
     ok = (y > 0) & (y < 1)
     value = b * log1mexp(-a * jnp.log(jnp.where(ok, y, 0.5)))
-    return jnp.where(y <= 0, 0.0, inside(ok, y, value))
+    return log_above(y, value, low=0.0, high=1.0)
 
 
 def quantile(q: ArrayLike, a: ArrayLike, b: ArrayLike) -> Float[Array, "..."]:

@@ -8,7 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.densities._inputs import common, floats, spread, symmetric
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, standard, symmetric
 
 SUPPORT = "a finite number"
 
@@ -43,8 +43,9 @@ def logpdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."
     Source: Johnson, Kotz and Balakrishnan (1995), volume 2, equation 24.1.
     """
     y, loc, scale = floats(y, loc, scale)
-    u = (y - loc) / scale
-    return -u * jnp.sign(u) - jnp.log(scale) - log(2)  # not abs, whose derivative at zero JAX takes to be one
+    u = standard(y, loc, scale)
+    value = -u * jnp.sign(u) - jnp.log(scale) - log(2)  # not abs, whose derivative at zero JAX takes to be one
+    return inside(jnp.isfinite(y), y, value)
 
 
 def _log_lower(z: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -60,7 +61,7 @@ def logcdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."
     -10.6931
     """
     y, loc, scale = floats(y, loc, scale)
-    return _log_lower((y - loc) / scale)
+    return log_below(y, _log_lower(standard(y, loc, scale)))
 
 
 def logsf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -70,7 +71,7 @@ def logsf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]
     -10.6931
     """
     y, loc, scale = floats(y, loc, scale)
-    return _log_lower((loc - y) / scale)
+    return log_above(y, _log_lower(-standard(y, loc, scale)))
 
 
 def quantile(q: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

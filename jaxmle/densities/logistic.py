@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.special import softplus
-from jaxmle.densities._inputs import common, floats, spread, symmetric
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, standard, symmetric
 
 SUPPORT = "a finite number"
 CONCAVE_IN = (0,)  # the places of the parameters that it is jointly log-concave in, the others held
@@ -45,8 +45,8 @@ def logpdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."
     Source: Johnson, Kotz and Balakrishnan (1995), volume 2, equation 23.7.
     """
     y, loc, scale = floats(y, loc, scale)
-    z = (y - loc) / scale
-    return -softplus(z) - softplus(-z) - jnp.log(scale)
+    z = standard(y, loc, scale)
+    return inside(jnp.isfinite(y), y, -softplus(z) - softplus(-z) - jnp.log(scale))
 
 
 def logcdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -56,7 +56,7 @@ def logcdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."
     -0.4741
     """
     y, loc, scale = floats(y, loc, scale)
-    return -softplus((loc - y) / scale)
+    return log_below(y, -softplus(-standard(y, loc, scale)))
 
 
 def logsf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -66,7 +66,7 @@ def logsf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]
     -0.9741
     """
     y, loc, scale = floats(y, loc, scale)
-    return -softplus((y - loc) / scale)
+    return log_above(y, -softplus(standard(y, loc, scale)))
 
 
 def quantile(q: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

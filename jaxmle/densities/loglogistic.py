@@ -8,7 +8,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.core.special import log_quotient, softplus
+from jaxmle.core.quotient import log_quotient
+from jaxmle.core.special import softplus
 from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
 
 SUPPORT = "a positive number"

@@ -33,7 +33,8 @@ def _deviance(y: Real, log_mean: Real, r: Real) -> Real:
     in derivatives.
     """
     reach = _reach(r)
-    under, inverse = jnp.minimum(log_mean + reach, 0.0), jnp.exp(-jnp.maximum(log_mean, -reach))
+    far = log_mean < -reach
+    under, inverse = jnp.where(far, log_mean + reach, 0.0), jnp.exp(jnp.where(far, reach, -log_mean))
     log_mean, over = _below_top(log_mean, r)
     m, r_share = jnp.exp(log_mean), sigmoid(jnp.log(r) - log_mean)
     above, some = m > y, jnp.maximum(y, 1.0)
@@ -62,7 +63,8 @@ def _(primals, tangents):
 def _below_top(log_mean: Real, r: Real):
     """`log_mean` kept below `top`, and by how much it was over."""
     top = jax.lax.stop_gradient(jnp.log(r)) + _reach(r)
-    return jnp.minimum(log_mean, top), jnp.maximum(log_mean - top, 0.0)
+    over = log_mean > top
+    return jnp.where(over, top, log_mean), jnp.where(over, log_mean - top, 0.0)
 
 
 def _reach(r: Real):

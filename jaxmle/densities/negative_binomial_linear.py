@@ -48,10 +48,10 @@ def logpmf(y: ArrayLike, log_mean: ArrayLike, dispersion: ArrayLike) -> Float[Ar
     y, log_mean, dispersion = floats(y, log_mean, dispersion)
     # Where the mean is nearly zero the probability of any count above zero is a multiple of it, to rounding.
     least = -jnp.log(jnp.finfo(log_mean.dtype).max) / 4
-    under = jnp.minimum(log_mean - least, 0.0)
-    above = jnp.maximum(log_mean, least)
+    far = log_mean < least
+    under, above = jnp.where(far, log_mean - least, 0.0), jnp.where(far, least, log_mean)
     some = negative_binomial.logpmf(y, above, _concentration(above, dispersion)) + under
-    return jnp.where((y == 0) & (log_mean < least), -jnp.exp(log_mean) * jnp.log1p(dispersion) / dispersion, some)
+    return jnp.where((y == 0) & far, -jnp.exp(log_mean) * jnp.log1p(dispersion) / dispersion, some)
 
 
 def logcdf(y: ArrayLike, log_mean: ArrayLike, dispersion: ArrayLike) -> Float[Array, "..."]:

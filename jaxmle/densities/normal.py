@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.special import log_ndtr
-from jaxmle.densities._inputs import common, floats, spread, symmetric
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, standard, symmetric
 
 SUPPORT = "a finite number"
 CONCAVE_IN = (0,)  # the places of the parameters that it is jointly log-concave in, the others held
@@ -45,8 +45,8 @@ def logpdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."
     Source: Johnson, Kotz and Balakrishnan (1994), volume 1, equation 13.1.
     """
     y, loc, scale = floats(y, loc, scale)
-    z = (y - loc) / scale
-    return -0.5 * z * z - jnp.log(scale) - 0.5 * log(2 * pi)
+    z = standard(y, loc, scale)
+    return inside(jnp.isfinite(y), y, -0.5 * z * z - jnp.log(scale) - 0.5 * log(2 * pi))
 
 
 def logcdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -56,7 +56,7 @@ def logcdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."
     -53.2313
     """
     y, loc, scale = floats(y, loc, scale)
-    return log_ndtr((y - loc) / scale)
+    return log_below(y, log_ndtr(standard(y, loc, scale)))
 
 
 def logsf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -66,7 +66,7 @@ def logsf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]
     -53.2313
     """
     y, loc, scale = floats(y, loc, scale)
-    return log_ndtr((loc - y) / scale)
+    return log_above(y, log_ndtr(-standard(y, loc, scale)))
 
 
 def quantile(q: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

@@ -6,7 +6,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.core.special import log1mexp, log_quotient
+from jaxmle.core.quotient import log_quotient
+from jaxmle.core.special import log1mexp
 from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
 
 SUPPORT = "a number from scale on"

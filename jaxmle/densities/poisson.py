@@ -58,7 +58,9 @@ def logcdf(y: ArrayLike, log_rate: ArrayLike) -> Float[Array, "..."]:
     -0.7151
     """
     y, log_rate = floats(y, log_rate)
-    return inside(y >= 0, y, log_gammaincc(jnp.floor(jnp.where(y >= 0, y, 0.0)) + 1, jnp.exp(log_rate)))
+    count = jnp.floor(jnp.where((y >= 0) & (y < jnp.inf), y, 0.0))
+    value = inside(y >= 0, y, log_gammaincc(count + 1, jnp.exp(log_rate), log_rate))
+    return jnp.where(y == jnp.inf, 0.0, value)
 
 
 def logsf(y: ArrayLike, log_rate: ArrayLike) -> Float[Array, "..."]:
@@ -68,8 +70,9 @@ def logsf(y: ArrayLike, log_rate: ArrayLike) -> Float[Array, "..."]:
     -0.6717
     """
     y, log_rate = floats(y, log_rate)
-    value = log_gammainc(jnp.floor(jnp.where(y >= 0, y, 0.0)) + 1, jnp.exp(log_rate))
-    return jnp.where(y < 0, 0.0, inside(y >= 0, y, value))
+    count = jnp.floor(jnp.where((y >= 0) & (y < jnp.inf), y, 0.0))
+    value = log_gammainc(count + 1, jnp.exp(log_rate), log_rate)
+    return jnp.where(y < 0, 0.0, inside(y < jnp.inf, y, value))
 
 
 def mean(log_rate: ArrayLike) -> Float[Array, "..."]:

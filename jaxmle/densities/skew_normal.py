@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.special import log_ndtr
-from jaxmle.densities._inputs import floats, spread
+from jaxmle.densities._inputs import floats, inside, spread, standard
 
 SUPPORT = "a finite number"
 CONCAVE_IN = (1,)  # the places of the parameters that it is jointly log-concave in, the others held
@@ -51,8 +51,8 @@ def logpdf(y: ArrayLike, a: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Floa
     Source: Azzalini (1985), A class of distributions which includes the normal ones, equation 1.
     """
     y, a, loc, scale = floats(y, a, loc, scale)
-    z = (y - loc) / scale
-    return log_ndtr(a * z) - 0.5 * z * z - jnp.log(scale) + 0.5 * log(2 / pi)
+    z = standard(y, loc, scale)
+    return inside(jnp.isfinite(y), y, log_ndtr(a * z) - 0.5 * z * z - jnp.log(scale) + 0.5 * log(2 / pi))
 
 
 def mean(a: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

@@ -9,12 +9,12 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.incomplete import log_betainc
+from jaxmle.core.quotient import log_quotient, quotient
 from jaxmle.core.special import compound_log, log_gamma_half_step
-from jaxmle.densities._inputs import common, floats, spread, symmetric
+from jaxmle.densities._inputs import common, finite, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a finite number"
 _NEAR = 1e-5  # in units of sqrt(df) or 1, where the distribution function is 1/2 and a cubic to rounding
-_FAR = 1e10  # in units of sqrt(df), where 1 + z^2/df is z^2/df to rounding
 
 
 def support(y: ArrayLike, df: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Bool[Array, "..."]:
@@ -50,25 +50,33 @@ def logpdf(y: ArrayLike, df: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Flo
     Source: Lange, Little and Taylor (1989), Robust statistical modeling using the t distribution, section 2.
     """
     y, df, loc, scale = floats(y, df, loc, scale)
-    z = jnp.abs((y - loc) / scale)
-    edge = _FAR * jnp.sqrt(df)
-    square = jnp.minimum(z, edge) ** 2
-    beyond = 2 * jnp.log(jnp.maximum(z / edge, 1.0))
-    kernel = compound_log(square, df) + jnp.log1p(square / df) + (df + 1) * beyond
-    return log_gamma_half_step(df / 2) - 0.5 * (log(2 * pi) + kernel) - jnp.log(scale)
+    value = log_gamma_half_step(df / 2) - 0.5 * (log(2 * pi) + _kernel(finite(y, y - loc), df, scale)) - jnp.log(scale)
+    return inside(jnp.isfinite(y), y, value)
 
 
-def _log_lower(z: Float[Array, "..."], df: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Log of the standard distribution function: half of `I_x(df/2, 1/2)` with `x = df/(df + z^2)`, or less that.
+def _kernel(x: Float[Array, "..."], df: Float[Array, "..."], scale: Float[Array, "..."]) -> Float[Array, "..."]:
+    """(df + 1) log(1 + z^2/df) with z = x/scale: far out by z^2/df and the inverse, past the overflow of the square."""
+    unit = scale * jnp.sqrt(df)
+    far = jnp.abs(x) > unit * float(jnp.finfo(x.dtype).eps) ** -0.25  # the cube of the inverse is nothing beside it
+    square = quotient(jnp.where(far, 0.0, x), scale) ** 2
+    size, unit = jnp.where(far, jnp.where(x < 0, -x, x), 1.0), jnp.where(far, unit, 1.0)
+    inverse = jnp.where(far, quotient(unit, size) ** 2, 0.0)
+    beyond = jnp.where(far, 2 * log_quotient(size, unit), 0.0) + inverse * (1 - 0.5 * inverse)
+    return compound_log(square, df) + jnp.log1p(square / df) + (df + 1) * beyond
 
-    Near its middle by its series, for there the derivatives of x are infinite.
+
+def _log_lower(x: Float[Array, "..."], df: Float[Array, "..."], scale: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Log of the distribution function at x from the median: with z = x/scale half of `I_u(df/2, 1/2)`, where
+    `u = df/(df + z^2)`, or less that.
+
+    Near its middle by its series, for there the derivatives of u are infinite.
     """
-    size = jnp.abs(z)
-    near = size < _NEAR * jnp.sqrt(jnp.minimum(df, 1.0))
-    logit = jnp.log(df) - 2 * jnp.log(jnp.where(near, 1.0, size))
+    size = jnp.where(x < 0, -x, x)
+    near = size < _NEAR * jnp.sqrt(jnp.minimum(df, 1.0)) * scale
+    logit = jnp.log(df) - 2 * log_quotient(jnp.where(near, 1.0, size), jnp.where(near, 1.0, scale))
     log_both = log_betainc(0.5 * df, jnp.full_like(df, 0.5), logit)[0]
-    far = jnp.where(z < 0, log_both - log(2), jnp.log1p(-0.5 * jnp.exp(log_both)))
-    z = jnp.where(near, z, 0.0)
+    far = jnp.where(x < 0, log_both - log(2), jnp.log1p(-0.5 * jnp.exp(log_both)))
+    z = quotient(jnp.where(near, x, 0.0), scale)
     step = jnp.exp(log_gamma_half_step(0.5 * df)) * z * (1 - (1 + 1 / df) * z * z / 6) * (2 / pi) ** 0.5
     return jnp.where(near, jnp.log1p(step) - log(2), far)
 
@@ -80,7 +88,7 @@ def logcdf(y: ArrayLike, df: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Flo
     -0.3941
     """
     y, df, loc, scale = floats(y, df, loc, scale)
-    return _log_lower((y - loc) / scale, df)
+    return log_below(y, _log_lower(finite(y, y - loc), df, scale))
 
 
 def logsf(y: ArrayLike, df: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -90,7 +98,7 @@ def logsf(y: ArrayLike, df: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Floa
     -1.1217
     """
     y, df, loc, scale = floats(y, df, loc, scale)
-    return _log_lower((loc - y) / scale, df)
+    return log_above(y, _log_lower(finite(y, loc - y), df, scale))
 
 
 def mean(df: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

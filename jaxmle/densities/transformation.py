@@ -42,8 +42,11 @@ class Transformed(Derived):
     def _at(self, y, *parameters):
         """Whether y is possible, its image and the slope there; a possible one where it is not."""
         y, *parameters = floats(y, *parameters)
-        x, slope = jax.jvp(self.to_base, (y,), (jnp.ones_like(y),))
+        constant = jax.lax.stop_gradient(y)
+        x, slope = jax.jvp(self.to_base, (constant,), (jnp.ones_like(y),))
         ok = jnp.isfinite(x) & self.base.support(x, *parameters) & (slope != 0)
+        # An impossible y is not differentiated, for its image may be infinite; the compiler sees that this is the same.
+        x, slope = jax.jvp(self.to_base, (jnp.where(ok, y, constant),), (jnp.ones_like(y),))
         return y, parameters, ok, jnp.where(ok, x, 0.5), jnp.where(ok, slope, 1.0)
 
     def log_density(self, y, *parameters):

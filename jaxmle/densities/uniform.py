@@ -6,7 +6,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.densities._inputs import floats, inside, spread
+from jaxmle.core.quotient import log_quotient, quotient
+from jaxmle.densities._inputs import floats, inside, log_below, spread
 
 SUPPORT = "a number from loc to loc + scale"
 
@@ -55,9 +56,9 @@ def logcdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."
     -0.6931
     """
     y, loc, scale = floats(y, loc, scale)
-    z = (y - loc) / scale
-    ok = z > 0
-    return inside(ok, y, jnp.log(jnp.where(ok, jnp.minimum(z, 1.0), 1.0)))
+    x = y - loc
+    ok = (x > 0) & (x < scale)
+    return log_below(x, log_quotient(jnp.where(ok, x, 1.0), jnp.where(ok, scale, 1.0)), low=0.0, high=scale)
 
 
 def logsf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -67,9 +68,10 @@ def logsf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]
     -0.6931
     """
     y, loc, scale = floats(y, loc, scale)
-    z = (y - loc) / scale
-    ok = z < 1
-    return inside(ok, y, jnp.log1p(-jnp.where(ok, jnp.maximum(z, 0.0), 0.0)))
+    x = y - loc
+    ok = (x >= 0) & (x < scale)
+    value = jnp.log1p(-quotient(jnp.where(ok, x, 0.0), jnp.where(ok, scale, 1.0)))
+    return jnp.where(x < 0, 0.0, inside(ok, y, value))
 
 
 def quantile(q: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

@@ -154,7 +154,8 @@ def hurdle(base) -> Hurdle:
     `pi = 1/(1 + exp(-logits))`; p(0) is zero where the base is continuous.
 
     Args:
-        base: a discrete density, or a continuous one of positive numbers, such as `jm.densities.gamma`.
+        base: a discrete density, or a continuous one, as a rule of positive numbers such as `jm.densities.gamma`; one
+            of all numbers, such as `jm.densities.normal`, keeps its negative ones, and only y = 0 is the hurdle's.
 
     Returns:
         A density: `logpmf(y, logits, *parameters_of_base)`, `logpdf` where the base is continuous (its zeros have a
