@@ -32,7 +32,7 @@ def poisson_deviance(log_mean: ArrayLike, target: ArrayLike) -> Float[Array, "..
     """
     log_mean, target = floats(log_mean, target)
     ok = (target >= 0) & (target < jnp.inf)
-    y = jnp.where(ok, target, 1.0)
+    y, log_mean = jnp.where(ok, target, 1.0), jnp.where(ok, log_mean, 0.0)
     log_ratio = log_mean - jnp.log(jnp.where(y > 0, y, 1.0))
     return allowed(ok, target, 2 * half_poisson_deviance(y, log_mean, jnp.exp(log_mean), log_ratio))
 
@@ -58,4 +58,4 @@ def gamma_deviance(log_mean: ArrayLike, target: ArrayLike) -> Float[Array, "..."
     """
     log_mean, target = floats(log_mean, target)
     ok = (target > 0) & (target < jnp.inf)
-    return allowed(ok, target, 2 * expm1mx(jnp.log(jnp.where(ok, target, 1.0)) - log_mean))
+    return allowed(ok, target, 2 * expm1mx(jnp.where(ok, jnp.log(jnp.where(ok, target, 1.0)) - log_mean, 0.0)))

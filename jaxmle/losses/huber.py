@@ -33,7 +33,8 @@ def huber(prediction: ArrayLike, target: ArrayLike, delta: ArrayLike = 1.0) -> F
     prediction, target, delta = floats(prediction, target, delta)
     error = target - prediction
     size = jnp.abs(error)
-    return valid(delta > 0, jnp.where(size <= delta, 0.5 * error**2, delta * (size - 0.5 * delta)))
+    inside = size <= delta
+    return valid(delta > 0, jnp.where(inside, 0.5 * jnp.where(inside, error, 0.0) ** 2, delta * (size - 0.5 * delta)))
 
 
 def huber_weight(prediction: ArrayLike, target: ArrayLike, delta: ArrayLike = 1.0) -> Float[Array, "..."]:

@@ -54,7 +54,8 @@ def exponential(prediction: ArrayLike, target: ArrayLike) -> Float[Array, "..."]
     section 4 and lemma 1.
     """
     prediction, target = floats(prediction, target)
-    return allowed(_is_side(target), target, jnp.exp(-target * prediction))
+    ok = _is_side(target)
+    return allowed(ok, target, jnp.exp(-jnp.where(ok, target, 0.0) * prediction))
 
 
 def zero_one(prediction: ArrayLike, target: ArrayLike) -> Float[Array, "..."]:
