@@ -115,8 +115,16 @@ def test_corners_are_told(loss, solver):
     fit = jm.fit(term, START, solver=solver)
     assert fit.status == codes.CORNERED
     assert not fit.ok
-    assert fit.message.startswith("stopped among the corners of a loss, where its gradient jumps")
+    assert fit.message.startswith("stopped among the corners of a loss or of a density, where its gradient jumps")
     assert np.isnan(jm.infer(term, fit).bse["beta"]).all()
+
+
+def test_corners_of_a_density_are_told():
+    ordinary = np.linalg.lstsq(X, Y)[0]
+    term = jm.regression(jm.densities.laplace, lambda p, row: (row @ p["beta"], p["scale"]), X, Y)
+    fit = jm.fit(term, {"beta": jnp.asarray(ordinary), "scale": jm.positive(1.0)})
+    assert fit.status == codes.CORNERED
+    assert "quantile with a bandwidth, tau=0.5 for the absolute error and the Laplace density" in fit.message
 
 
 def test_a_cross_entropy_is_its_noise_model():

@@ -89,9 +89,10 @@ SENTENCES = {
         "on jax_enable_x64 and finish with jm.polish"
     ),
     CORNERED: (
-        "stopped among the corners of a loss, where its gradient jumps, with no curvature between them to tell what is "
-        "left to gain: the values are the best point met, not an estimate; take a smooth loss (quantile with a "
-        "bandwidth, tau=0.5 for the absolute error; huber; binary_cross_entropy for hinge)"
+        "stopped among the corners of a loss or of a density, where its gradient jumps, with no curvature between them "
+        "to tell what is left to gain: the values are the best point met, not an estimate; take a smooth loss "
+        "(quantile with a bandwidth, tau=0.5 for the absolute error and the Laplace density; huber; "
+        "binary_cross_entropy for hinge)"
     ),
     NO_JOINT_MODE: (
         "diverging: there is no joint mode, for the log-posterior rises without limit as the scale of a hierarchical "

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, standard, symmetric
 
 SUPPORT = "a finite number"
+CORNERS = True  # the gradient jumps at the location, and there is no curvature in it anywhere else
 
 
 def support(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Bool[Array, "..."]:

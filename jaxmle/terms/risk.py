@@ -51,7 +51,7 @@ class MinusLoss:
         return (facts and facts.targets) or "any number"
 
     @property
-    def has_corners(self) -> bool:
+    def CORNERS(self) -> bool:
         """Whether the loss, as it was given, has a gradient that jumps and no curvature elsewhere."""
         facts = facts_of(self.loss)
         return facts is not None and facts.has_corners and facts.smoothed_by not in self.names
@@ -59,7 +59,7 @@ class MinusLoss:
     def surrogate(self, target, prediction, *numbers):
         """Minus the curvature of a parabola that is nowhere below the loss and touches it; None where none is known."""
         facts = facts_of(self.loss)
-        if facts is None or facts.weight is None or self.has_corners:
+        if facts is None or facts.weight is None or self.CORNERS:
             return None
         return -facts.weight(prediction, target, **dict(zip(self.names, numbers, strict=True)))
 
@@ -131,8 +131,8 @@ def risk(loss: Callable, predictor: Callable, x, y, weights=None, *, block: int 
 
 
 def has_corners(objective: Objective) -> bool:
-    """Whether some loss in ``objective`` has corners, and no curvature between them."""
-    return any(loss.has_corners for loss in _losses(objective))
+    """Whether a loss or a density around a prediction has corners, and no curvature between them."""
+    return any(getattr(density, "CORNERS", False) for density in _densities(objective))
 
 
 def losses_of(objective: Objective) -> tuple[str, ...]:
@@ -140,9 +140,12 @@ def losses_of(objective: Objective) -> tuple[str, ...]:
     return tuple(loss.__name__ for loss in _losses(objective))
 
 
+def _densities(objective: Objective) -> list[Any]:
+    return [getattr(getattr(term, "term", term), "density", None) for term in objective.terms]
+
+
 def _losses(objective: Objective) -> list[MinusLoss]:
-    densities = [getattr(getattr(term, "term", term), "density", None) for term in objective.terms]
-    return [density for density in densities if isinstance(density, MinusLoss)]
+    return [density for density in _densities(objective) if isinstance(density, MinusLoss)]
 
 
 def _taken_apart(loss) -> tuple[Any, dict[str, Any]]:
