@@ -88,7 +88,7 @@ def test_probabilities_of_classes_and_their_margins_equal_statsmodels(votes):
     theirs = peer.get_margeff()
     np.testing.assert_allclose(margins.value, theirs.margeff, rtol=1e-7)
     np.testing.assert_allclose(margins.bse, theirs.margeff_se, rtol=1e-7)
-    assert margins.table().rows[1].label == "x[1] on P(1)"
+    assert margins.table().rows[1].label == "logpopul on P(1)"
     with pytest.raises(TypeError, match="categorical has no mean in closed form; predict one of linear, probability"):
         jm.predict(problem, fit)
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import carried, covariance_for, errors, from_scalars, normal_quantile, where_finite
-from jaxmle.inference.columns import Column, columns_of, put
+from jaxmle.inference.columns import columns_of, put
 from jaxmle.inference.door import as_alpha, check_one_fit
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
 from jaxmle.inference.quantity import MEAN, PROBABILITY, parts_of, quantity_of, the_regression
@@ -85,17 +85,20 @@ def margins(
         what: "dydx", or "contrast", which suits columns of zeros and ones.
         at: "overall", the average over the rows of the fit by their case weights, or "mean", at the weighted mean row.
         columns: names of columns (the labels of the coefficients, or places such as "x[1]") or their numbers. By
-            default all for "dydx", but for one that is labelled const; for "contrast" say which.
+            default all of the design for "dydx", but for one that is labelled const; for "contrast" say which.
         covariance: as for :func:`jaxmle.delta`.
         alpha: intervals are at confidence ``1 - alpha``.
 
-    Returns :class:`Margins`; ``print`` shows them. A column that is a function of another (a square) is moved by
-    itself: for the effect of both write the predictor with the square in it.
+    Returns :class:`Margins`; ``print`` shows them. The contrast of a level of a category, by the label that a formula
+    gives it (``C(c)[T.v]``), is with the base: all rows have that level, then the base level, whatever their own. A
+    column that is a function of another (a square) is moved by itself: for the effect of both write the predictor with
+    the square in it.
 
     Works under ``jax.jit`` and ``jax.vmap``.
 
-    Errors: ``ValueError`` for an unknown ``what``, ``at`` or column, no columns for a contrast, and a mean row of
-    data that are not floating numbers; those of :func:`jaxmle.predict`.
+    Errors: ``ValueError`` for an unknown ``what``, ``at`` or column, no columns for a contrast, a level of a category
+    that is not coded against a base or interacts, and a mean row of data that are not floating numbers; those of
+    :func:`jaxmle.predict`.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -113,7 +116,7 @@ def margins(
     alpha, term = as_alpha(alpha), the_regression(objective)
     chosen = columns_of(term.x, fit.space, columns, what == "dydx")
     cov = covariance_for(objective, fit, covariance)
-    places = tuple(Column(column.leaf, column.index) for column in chosen)
+    places = tuple(column._replace(name="", floating=True) for column in chosen)  # renaming compiles nothing
     found = _margins(term, fit.space.unlabelled(), fit.z, cov, alpha, places=places, what=what, at=at)
     return Margins(**found, columns=tuple(column.name for column in chosen), what=what, at=at)
 
@@ -146,6 +149,8 @@ def _margins(term, space, z, cov, alpha, *, places, what, at):
 def _effect(of, row, place, what):
     """The effect on one row's quantity of the number in ``place``."""
     if what == "contrast":
+        for sibling in place.siblings:
+            row = put(row, place._replace(index=sibling), 0.0)
         return of(put(row, place, 1.0)) - of(put(row, place, 0.0))
     number = jax.tree.leaves(row)[place.leaf][place.index]
     return jax.jvp(lambda number: of(put(row, place, number)), (number,), (jnp.ones_like(number),))[1]

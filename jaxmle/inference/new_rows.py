@@ -1,14 +1,17 @@
 """New rows to predict, shaped like those of a fitted regression."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxmle.core.tree import named_leaves
+from jaxmle.core.tree import as_array, is_traced, named_leaves
 from jaxmle.parameters.space import Space
 from jaxmle.terms import rows as row_tools
+
+_LOG = re.compile(r"log\((\w+)\)")  # how a leaf is called that holds a logarithm
 
 
 def new_rows(new_data: Any, x: Any, space: Space, design: Callable | None = None):
@@ -21,16 +24,17 @@ def new_rows(new_data: Any, x: Any, space: Space, design: Callable | None = None
     if new_data is None:
         return x
     names = design_labels(x, space)
+    logs = _logs(x)
     if design is not None and hasattr(new_data, "columns") and not _has_labels(new_data, names):
         new_data = design(new_data)
     if hasattr(new_data, "columns") and hasattr(new_data, "to_numpy"):
         new_data = _from_frame(new_data, x, names)
-    new = row_tools.as_rows(new_data, "new_data")
+    new = row_tools.as_rows(_with_logs(new_data, logs), "new_data")
     old = jax.tree_util.tree_structure(x, is_leaf=row_tools.is_shared)
     if jax.tree_util.tree_structure(new, is_leaf=row_tools.is_shared) != old:
         raise TypeError(
-            f"new_data is not shaped like the data of the fit: it has {_described(new)}, and the fit was made with "
-            f"{_described(x)}; give the same tree with other rows"
+            f"new_data is not shaped like the data of the fit: it has {_described(new_data, {})}, and the fit was made "
+            f"with {_described(x, logs)}; give the same tree with other rows"
         )
     new = jax.tree.map(_like, new, x, is_leaf=row_tools.is_shared)
     for (name, leaf), (_, fitted) in zip(row_tools.row_leaves(new), row_tools.row_leaves(x), strict=True):
@@ -48,8 +52,48 @@ def design_labels(x: Any, space: Space) -> tuple[str, tuple[str, ...]] | None:
     """The name of the leaf of ``x`` whose columns the labels of a parameter name, and the labels; None if no labels."""
     labels = [own for own in space.labels or () if own is not None]
     leaves = [(name, leaf) for name, leaf in row_tools.row_leaves(x) if jnp.ndim(leaf) == 2]
-    found = [(name, tuple(own)) for name, leaf in leaves for own in labels if len(own) == leaf.shape[1]]
+    pairs = [(name, _of_columns(own, leaf.shape[1])) for name, leaf in leaves for own in labels]
+    found = [(name, columns) for name, columns in pairs if columns is not None]
     return found[0] if len(found) == 1 else None
+
+
+def _of_columns(labels, count) -> tuple[str, ...] | None:
+    """The labels of ``count`` columns by those of their coefficients: one each, or one for each class (``2:age``)."""
+    if len(labels) == count:
+        return tuple(labels)
+    each, rest = divmod(len(labels), max(count, 1))
+    if rest or each < 2:
+        return None
+    groups = [labels[i : i + each] for i in range(0, len(labels), each)]
+    bare = [{re.sub(r"^\d+:", "", label) for label in group} for group in groups]
+    return tuple(own.pop() for own in bare) if all(len(own) == 1 for own in bare) else None
+
+
+def is_beside(name: str) -> bool:
+    """Whether ``name`` is that of what a model puts beside its design: an offset, an exposure, trials."""
+    return name in ("offset", "trials") or _LOG.match(name) is not None
+
+
+def _logs(x) -> dict[str, str]:
+    """What the rows hold by its logarithm (an exposure), as it is called, and the name of the leaf with the log."""
+    found = {name: _LOG.match(name) for name in x} if isinstance(x, dict) else {}
+    return {match.group(1): name for name, match in found.items() if match is not None}
+
+
+def _with_logs(new_data, logs):
+    """``new_data`` with the logarithm of what it gives and the fit has by its logarithm. Raises ``ValueError`` where
+    that is not positive."""
+    if not isinstance(new_data, dict):
+        return new_data
+    new = dict(new_data)
+    for name, leaf in logs.items():
+        if name in new and leaf not in new:
+            values = as_array(new.pop(name), name)
+            if not is_traced(values) and not bool((values > 0).all()):
+                raise ValueError(f"new_data leaf {name!r} must be positive, since its logarithm is taken")
+            floating = jnp.issubdtype(values.dtype, jnp.floating)
+            new[leaf] = jnp.log(values if floating else values.astype(float))
+    return new
 
 
 def _has_labels(frame, names) -> bool:
@@ -61,7 +105,10 @@ def _from_frame(frame, x, names):
     """The columns of a frame that the fit was made with: an array where the design is one, else a dict."""
     columns = list(map(str, frame.columns))
     if isinstance(x, dict):
-        wanted = [key for key, leaf in x.items() if not row_tools.is_shared(leaf)]
+        named = {} if names is None or names[0] not in x else {names[0]: list(names[1])}
+        called = {leaf: name for name, leaf in _logs(x).items()}
+        given = {key: called.get(key, key) for key, leaf in x.items() if not row_tools.is_shared(leaf)}
+        wanted = [name for key in given for name in named.get(key, [given[key]])]
     else:
         wanted = columns if names is None else list(names[1])
     missing = [str(name) for name in wanted if name not in columns]
@@ -71,7 +118,8 @@ def _from_frame(frame, x, names):
             "the names of the coefficients, an array, or jm.predict the problem that a formula made"
         )
     if isinstance(x, dict):
-        return {key: frame[key].to_numpy() if key in wanted else leaf for key, leaf in x.items()}
+        shared = {key: leaf for key, leaf in x.items() if key not in given}
+        return shared | {given[key]: frame[named.get(key, given[key])].to_numpy() for key in given}
     return frame[wanted].to_numpy()
 
 
@@ -82,8 +130,9 @@ def _like(new, fitted):
     return new.astype(fitted.dtype) if jnp.issubdtype(fitted.dtype, jnp.floating) else new
 
 
-def _described(tree) -> str:
-    leaves = named_leaves(tree, row_tools.is_shared)
-    if len(leaves) == 1 and not leaves[0][0]:
+def _described(tree, logs) -> str:
+    called = {leaf: name for name, leaf in logs.items()}
+    names = [name for name, _ in named_leaves(tree, row_tools.is_shared)]
+    if len(names) == 1 and not names[0]:
         return "one array"
-    return f"the leaves {', '.join(name or 'itself' for name, _ in leaves)}" if leaves else "nothing"
+    return f"the leaves {', '.join(called.get(name, name) or 'itself' for name in names)}" if names else "nothing"

@@ -79,9 +79,9 @@ def predict(
         objective: what was fitted, with one :func:`jaxmle.regression` among its terms.
         fit: the fit, by whomever.
         new_data: rows shaped like ``x`` of the regression, with another number of them; for a model of ``jm.models``
-            its design (a data frame with the columns of the design will do), or a dict of ``x`` and ``offset`` where
-            it has one; for a model from a formula a data frame with the columns that the formula names. None is the
-            data of the fit.
+            its design (a data frame with the columns of the design will do), or a dict of ``x`` and of ``offset`` or
+            ``exposure`` where it has them; for a model from a formula a data frame with the columns that the formula
+            names. None is the data of the fit.
         kind: "mean" of the response; "linear", the first of the density's parameters that moves (log odds, log rate,
             location); "probability" of a one, of a success, or of each class; "quantile" of the response at ``q``.
         q: the level of the quantile, between 0 and 1.

@@ -1,0 +1,133 @@
+"""Contrasts of categories and default columns of margins, and new rows of models with something beside the design.
+
+Contrasts are held against group means, and against statsmodels' predictions of frames in which all rows have a level.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+
+import jaxmle as jm
+
+GENERATOR = np.random.default_rng(8)
+LEVELS = GENERATOR.choice(["u", "v", "w"], 120, p=[0.3, 0.5, 0.2])
+AGE = GENERATOR.normal(size=120)
+YES = (GENERATOR.uniform(size=120) < np.select([LEVELS == "u", LEVELS == "v"], [0.3, 0.5], 0.65)).astype(float)
+FRAME = pd.DataFrame({"y": YES, "c": LEVELS, "age": AGE, "treated": (AGE > 0.3).astype(float)})
+
+
+def fitted(formula, **options):
+    problem = jm.models.logistic.from_formula(formula, FRAME, **options)
+    return problem, jm.fit(problem).raise_if_failed()
+
+
+def test_contrasts_of_a_category_alone_are_differences_of_group_means():
+    """And their errors those of two independent shares."""
+    problem, fit = fitted("y ~ C(c)")
+    share = {level: YES[level == LEVELS].mean() for level in "uvw"}
+    variance = {level: share[level] * (1 - share[level]) / (level == LEVELS).sum() for level in "uvw"}
+    for at in ("overall", "mean"):
+        found = jm.margins(problem, fit, "contrast", at, ["C(c)[T.v]", "C(c)[T.w]"])
+        np.testing.assert_allclose(found.value, [share["v"] - share["u"], share["w"] - share["u"]], rtol=1e-8)
+        errors = np.sqrt([variance["v"] + variance["u"], variance["w"] + variance["u"]])
+        np.testing.assert_allclose(found.bse, errors, rtol=1e-6)
+
+
+def test_beside_other_columns_they_are_those_of_frames_with_the_level():
+    problem, fit = fitted("y ~ c + age + treated")
+    peer = smf.logit("y ~ c + age + treated", FRAME).fit(disp=0, tol=1e-12)
+    found = jm.margins(problem, fit, "contrast", columns=["c[T.v]", "c[T.w]", "treated"])
+    means = {level: peer.predict(FRAME.assign(c=level)).mean() for level in "uvw"}
+    np.testing.assert_allclose(found.value[:2], [means["v"] - means["u"], means["w"] - means["u"]], rtol=1e-7)
+    # Of a column that is no category the contrast is statsmodels' own.
+    theirs = peer.get_margeff(dummy=True)
+    np.testing.assert_allclose([found.value[2], found.bse[2]], [theirs.margeff[-1], theirs.margeff_se[-1]], rtol=1e-6)
+    # By arrays with the labels of the formula it is the same.
+    x = pd.DataFrame(peer.model.exog, columns=peer.model.exog_names)
+    arrays = jm.models.logistic(x, YES)
+    again = jm.margins(arrays, jm.fit(arrays), "contrast", columns=["c[T.v]", "c[T.w]", "treated"])
+    np.testing.assert_allclose(again.value, found.value, rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "formula, column, others",
+    [
+        ("y ~ C(c) * age", "C(c)[T.v]", r"C\(c\) is also told by C\(c\)\[T\.v\]:age, C\(c\)\[T\.w\]:age"),
+        ("y ~ C(c) - 1", "C(c)[v]", r"C\(c\) is also told by C\(c\)\[u\], C\(c\)\[w\]"),
+        ("y ~ C(c, contr.sum)", "C(c, contr.sum)[S.u]", "is also told by"),
+    ],
+)
+def test_where_no_column_is_a_level_against_a_base_it_is_refused(formula, column, others):
+    with pytest.raises(ValueError, match=f"from 0 to 1 is no change of level: .*{others}"):
+        jm.margins(*fitted(formula), "contrast", columns=[column])
+
+
+@pytest.mark.parametrize("column", ["c[T.v]:age", "c[T.w]:treated[T.yes]", "age:c[T.v]"])
+def test_an_interaction_is_no_contrast(column):
+    problem = jm.models.linear(np.c_[np.ones(120), AGE], YES, labels=["const", column])
+    with pytest.raises(ValueError, match="is an interaction, which does not change alone"):
+        jm.margins(problem, jm.fit(problem), "contrast", columns=[column])
+
+
+def test_places_of_an_array_are_no_levels():
+    """The columns x[1] and x[2] of an array without labels are moved one by one, as statsmodels does."""
+    x = np.c_[np.ones(120), LEVELS == "v", LEVELS == "w"].astype(float)
+    problem = jm.models.logistic(x, YES)
+    found = jm.margins(problem, jm.fit(problem), "contrast", columns=["x[1]"])
+    theirs = smf.logit("y ~ C(c)", FRAME).fit(disp=0, tol=1e-12).get_margeff(dummy=True)
+    np.testing.assert_allclose(found.value[0], theirs.margeff[0], rtol=1e-6)
+
+
+COUNTS = GENERATOR.poisson(3.0, 120).astype(float)
+X = np.c_[np.ones(120), AGE]
+YEARS = GENERATOR.uniform(0.5, 2.0, 120)
+
+
+@pytest.fixture(scope="module")
+def rates():
+    problem = jm.models.poisson_regression(X, COUNTS, exposure=YEARS)
+    return problem, jm.fit(problem)
+
+
+def test_new_rows_have_an_exposure_as_it_was_given_to_the_model(rates):
+    problem, fit = rates
+    found = jm.predict(problem, fit, {"x": X[:3], "exposure": np.array([1, 2, 4])})
+    np.testing.assert_allclose(found.value, [1, 2, 4] * np.exp(X[:3] @ np.asarray(fit.params["beta"])), rtol=1e-12)
+    same = jm.predict(problem, fit, {"x": X, "exposure": YEARS})
+    np.testing.assert_allclose(same.value, jm.predict(problem, fit).value, rtol=1e-12)
+    traced = jax.jit(lambda years: jm.predict(problem, fit, {"x": X[:3], "exposure": years}).value)(
+        jnp.arange(1.0, 4.0)
+    )
+    assert traced.shape == (3,)
+    with pytest.raises(ValueError, match="new_data leaf 'exposure' must be positive"):
+        jm.predict(problem, fit, {"x": X[:2], "exposure": np.array([1.0, 0.0])})
+    for wrong in (X[:2], {"x": X[:2], "offset": np.zeros(2)}):
+        with pytest.raises(TypeError, match=r"the fit was made with the leaves exposure, x;"):
+            jm.predict(problem, fit, wrong)
+
+
+def test_a_frame_of_a_design_may_have_the_exposure_in_a_column():
+    problem = jm.models.poisson_regression(X, COUNTS, exposure=YEARS, labels=["const", "age"])
+    fit = jm.fit(problem)
+    frame = pd.DataFrame({"age": AGE, "exposure": YEARS, "const": 1.0})
+    np.testing.assert_allclose(jm.predict(problem, fit, frame).value, jm.predict(problem, fit).value, rtol=1e-12)
+    with pytest.raises(ValueError, match="the data frame has no column exposure"):
+        jm.predict(problem, fit, frame[["const", "age"]])
+
+
+def test_default_margins_are_those_of_the_design(rates):
+    assert jm.margins(*rates).columns == ("x[0]", "x[1]")
+    trials = jm.models.logistic(X, np.minimum(COUNTS, 9), trials=np.full(120, 9.0), offset=0.1 * AGE)
+    assert jm.margins(trials, jm.fit(trials)).columns == ("x.x[0]", "x.x[1]")
+    votes = jm.models.softmax(X, np.minimum(COUNTS, 2).astype(int), labels=["const", "age"])
+    found = jm.margins(votes, jm.fit(votes))
+    assert found.columns == ("age",)
+    plain = jm.models.softmax(X, np.minimum(COUNTS, 2).astype(int))
+    np.testing.assert_allclose(found.value, jm.margins(plain, jm.fit(plain), columns=["x[1]"]).value, rtol=1e-8)
+    of_user = jm.regression(
+        jm.densities.poisson, lambda p, row: (p["b"] * row["x"] + row["z"],), {"x": AGE, "z": AGE}, COUNTS
+    )
+    assert jm.margins(of_user, jm.Fit.at(of_user, {"b": 0.1}), covariance=np.eye(1)).columns == ("x", "z")
