@@ -83,6 +83,18 @@ def test_a_differentiated_number_closed_over_is_to_be_passed_as_data():
             derivative(2.0)
 
 
+@pytest.mark.parametrize("transform", [jax.jit, lambda f: jax.jit(jax.grad(f)), lambda f: jax.grad(jax.jit(f))])
+def test_a_traced_number_closed_over_is_to_be_passed_as_data(transform):
+    """Its derivative would be zero, silently."""
+    y = jnp.array(Y)
+
+    def value(sigma):
+        return jm.fit(jm.likelihood(lambda p, y: -(((y - p["mu"]) / sigma) ** 2), y), {"mu": 0.0}).value
+
+    with pytest.raises(TypeError, match=r"closes over a number that is traced around the fit.*jm.shared\(number\)"):
+        transform(value)(2.0)
+
+
 def test_a_predictor_of_another_shape_is_refused():
     term = jm.regression(jm.densities.normal, lambda p, x: (p["a"] * x[None], 1.0), np.array(Y), np.array(Y))
     with pytest.raises(

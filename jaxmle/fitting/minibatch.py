@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.likelihood import RowLikelihood
 from jaxmle.terms.objective import Objective, Term, as_objective
-from jaxmle.terms.sample import at_rows, count_rows, has_rows
+from jaxmle.terms.sample import at_rows, count_rows, has_rows, row_fields
 
 
 class Cut(eqx.Module):
@@ -56,6 +56,7 @@ class Cut(eqx.Module):
         total = jnp.zeros(())
         for i, (term, factor) in enumerate(zip(self.sampled, self.factors, strict=True)):
             part = at_rows(term, lambda leaf: leaf.at[places].get(mode="promise_in_bounds"))
+            part = _counted(part)
             own_key = None if key is None else jax.random.fold_in(key, i)
             values, state = _contributions(part, params, state, own_key)
             kept = row_tools.weighted(values, part.weights_of_rows())
@@ -85,6 +86,15 @@ class Settled(eqx.Module):
 
     def __call__(self, params, block):
         return _pair(self.function(params, block, self.state, None))[0]
+
+
+def _counted(part: Any) -> Any:
+    """``part`` with the first row that counts in the place of each of weight zero; as it is where none counts."""
+    weights = part.weights_of_rows()
+    if weights is None:
+        return part
+    fields = {name: getattr(part, name) for name in row_fields(part) if name != "weights"}
+    return dataclasses.replace(part, **row_tools.counted(fields, weights))
 
 
 def _contributions(term, params, state, key):

@@ -55,12 +55,13 @@ def least_squares(problem: Problem, fit: Fit) -> LeastSquares:
 def _summarise(term: Regression, fit: Fit) -> LeastSquares:
     space, point = fit.space, fit.space.point(fit.z)
     predictor = Predictor.of(lambda point, row: term.predict(space.lift(point), row), point, term.x)
-    rows = row_tools.open_shared(term.x)
+    opened = row_tools.open_counted({"x": term.x, "y": term.y}, term.weights)
+    rows, y = opened["x"], opened["y"]
     mean, _ = predictor(rows)
     weights = jnp.ones_like(mean) if term.weights is None else term.weights.astype(mean.dtype)
     part = predictor.parts[0]
     jacobian = jnp.asarray(predictor.jacobian(0, rows))[:, 0, :] * jnp.sqrt(weights)[:, None]
-    rss = jnp.sum(weights * (term.y.astype(mean.dtype) - mean) ** 2)
+    rss = jnp.sum(weights * (y.astype(mean.dtype) - mean) ** 2)
     nobs = jnp.sum(weights)
     dof = nobs - part.coordinates.size
     scale = jnp.sqrt(rss / dof)

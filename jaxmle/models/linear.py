@@ -16,7 +16,7 @@ from jaxmle.parameters import free, positive
 from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
-from jaxmle.terms.rows import sum_over_blocks, weighted
+from jaxmle.terms.rows import counted, sum_over_blocks, weighted
 
 
 def _predict(params, row):
@@ -79,6 +79,8 @@ def _least_squares(x, y, weights):
         return beta + linalg.solve_factored(factors, left / lengths) / lengths
 
     beta = jax.lax.fori_loop(0, 3, refine, zeros)
+    rows = counted({"x": x, "y": y}, weights)
+    x, y = rows["x"], rows["y"]
     beta = jnp.where((pivot > linalg.null_threshold(size, y.dtype)) & jnp.all(jnp.isfinite(beta)), beta, zeros)
     rounding = jnp.finfo(y.dtype).eps * unit_of(y)
     return beta, jnp.maximum(root_mean_square(y - x @ beta, weights), rounding)

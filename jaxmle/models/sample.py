@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxmle.terms.rows import counted
+
 _FEW = 256  # quantiles that stand for a longer sample where a start is searched for
 
 
@@ -18,6 +20,7 @@ class Sample(NamedTuple):
     @classmethod
     def of(cls, y, weights=None) -> "Sample":
         """The sample ``y`` with case weights."""
+        y = counted(y, weights)
         order = jnp.argsort(y)
         shares = jnp.ones_like(y) if weights is None else weights[order].astype(y.dtype)
         return cls(y[order], shares / jnp.sum(shares))

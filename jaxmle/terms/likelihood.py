@@ -50,7 +50,8 @@ class RowLikelihood(Term):
 
     def scores(self, lift, point):
         flat, cut = flatten_point(point)
-        return jax.jacfwd(lambda flat: self.contributions(lift(cut(flat))))(flat)
+        rows = row_tools.open_counted(self.data, self.weights)
+        return jax.jacfwd(lambda flat: self._contributions(lift(cut(flat)), rows))(flat)
 
     def contributions(self, params):
         """The log-likelihood of each row, unweighted, at ``params``."""
@@ -82,12 +83,12 @@ class RowLikelihood(Term):
                 _check_row_wise(self, params, n)
 
     def explain_data(self):
-        return row_tools.explain_rows(self.data, "data")
+        return row_tools.explain_rows(self.data, "data", self.weights)
 
     def explain(self, params):
         if is_traced((self.data, params)):
             return []
-        return self.explain_data() or bad_rows(self.contributions(params))
+        return self.explain_data() or bad_rows(self.contributions(params), self.weights)
 
 
 class WholeLikelihood(Term):
@@ -177,12 +178,14 @@ def likelihood(
         weights: case weights, shape ``(n,)``: weight 2 equals the row twice. None is one each.
         rows: False where the function must see all data at once (time series, Gaussian processes): it then returns
             a scalar or per-step contributions, and no row weights exist.
-        nobs: how many observations there are, with ``rows=False``; by default the leading length of the data.
+        nobs: how many observations there are, with ``rows=False`` only, where it cannot be seen; by default the leading
+            length of the data. Rows count themselves.
         block: how many rows are evaluated at once; by default what suits the backend.
 
     Returns a term: callable on params, to be added to others and given to ``jm.fit``.
 
-    Errors: ``TypeError`` where data are not numbers or ``rows=False`` comes with weights. What else can be wrong
+    Errors: ``TypeError`` where data are not numbers, ``rows=False`` comes with weights or ``nobs`` without it;
+    ``ValueError`` for ``nobs`` that is not positive. What else can be wrong
     (different lengths, no rows, a function that is not row-wise or returns another shape) is said by ``jm.fit``.
 
     Example: a coin that fell heads in 7 of 10 throws.
@@ -200,6 +203,11 @@ def likelihood(
         raise TypeError(f"jm.likelihood takes a function of params and data first, not a {type(function).__name__}")
     data = row_tools.as_rows(data)
     if rows:
+        if nobs is not None:
+            raise TypeError(
+                "nobs goes with rows=False: rows count themselves, one each or by their weights; leave it out, or say "
+                "rows=False if the function must see all its data at once"
+            )
         weights = None if weights is None else as_array(weights, "weights")
         return RowLikelihood(as_leaf(function), data, weights, block)
     if weights is not None:
@@ -209,6 +217,8 @@ def likelihood(
     if nobs is None:
         leaves = [leaf for _, leaf in row_tools.row_leaves(data) if jnp.ndim(leaf) > 0]
         nobs = leaves[0].shape[0] if leaves else 1
+    elif not is_traced(nobs) and not np.all((np.asarray(nobs) > 0) & np.isfinite(nobs)):
+        raise ValueError(f"nobs is how many observations there are, a positive number; it is {nobs!r}")
     return WholeLikelihood(as_leaf(function), data, as_number(nobs))
 
 
@@ -248,9 +258,9 @@ def block_shapes(data, block):
     )
 
 
-def bad_rows(values) -> list[str]:
-    """A sentence naming the rows whose log-likelihood is not finite."""
-    bad = np.flatnonzero(~np.isfinite(np.asarray(values)))
+def bad_rows(values, weights=None) -> list[str]:
+    """A sentence naming the rows whose log-likelihood is not finite, of those that have weight."""
+    bad = np.flatnonzero(~np.isfinite(np.asarray(values)) & row_tools.have_weight(weights, len(values)))
     if not bad.size:
         return []
     some = ", ".join(map(str, bad[:8])) + (", ..." if bad.size > 8 else "")
@@ -289,6 +299,11 @@ def _check_row_wise(term: RowLikelihood, params, n: int) -> None:
         for end in ends.values()
     ]
     whole, parts = _contributions(term, alone, params)
+    if is_traced(whole):
+        raise TypeError(
+            "the log-likelihood closes over a number that is traced around the fit (by jax.jit, jax.vmap or jax.grad), "
+            "and no derivative would go through it: pass the number as data, wrapped in jm.shared(number)"
+        )
     for (name, end), apart in zip(ends.items(), parts, strict=True):
         together, apart = np.asarray(whole)[end], np.asarray(apart)
         slack = 1e3 * np.finfo(apart.dtype).eps * (1.0 + np.abs(apart))

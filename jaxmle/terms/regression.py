@@ -73,9 +73,9 @@ class Regression(Term):
 
     def scores(self, lift, point):
         predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
-        rows = row_tools.open_shared(self.x)
-        eta = predictor(rows)
-        _, slopes, _ = noise_derivatives(self.log_density, eta, predictor.moving, row_tools.open_shared(self.y), 1)
+        opened = row_tools.open_counted({"x": self.x, "y": self.y}, self.weights)
+        rows = opened["x"]
+        _, slopes, _ = noise_derivatives(self.log_density, predictor(rows), predictor.moving, opened["y"], 1)
         return predictor.row_gradients(rows, slopes)
 
     def _surrogate(self, eta, moving, y):
@@ -169,14 +169,17 @@ class Regression(Term):
     def explain(self, params):
         if is_traced((self.x, self.y, params)):
             return []
-        return self.explain_data() or self._explain_support(params) or bad_rows(self.contributions(params))
+        return (
+            self.explain_data() or self._explain_support(params) or bad_rows(self.contributions(params), self.weights)
+        )
 
     def _explain_support(self, params):
         support = getattr(self.density, "support", None)
         if support is None:
             return []
         inside = jax.vmap(lambda y, eta: support(y, *eta))(self.y, self.predictions(params))
-        bad = np.flatnonzero(~np.asarray(inside).reshape(inside.shape[0], -1).all(axis=1))
+        bad = ~np.asarray(inside).reshape(inside.shape[0], -1).all(axis=1)
+        bad = np.flatnonzero(bad & row_tools.have_weight(self.weights, bad.size))
         if not bad.size:
             return []
         some = ", ".join(map(str, bad[:8])) + (", ..." if bad.size > 8 else "")

@@ -123,13 +123,15 @@ def sum_over_blocks(evaluate: Callable[..., Evaluation], data, weights, block: i
     """The sum of ``evaluate(rows, weights)`` over blocks of the rows of ``data``.
 
     ``weights`` may be None; it stays so where there is one block only. Blocks are equal but for the last, which
-    starts early enough to be full: the rows it shares with the block before it count nothing the second time.
+    starts early enough to be full: the rows it shares with the block before it count nothing the second time. What is
+    in a row of weight zero makes no difference: see :func:`without_idle`.
     """
+    stand_in = first_that_counts(data, weights)
     n = count_rows(data)
     size = block_rows(n, data, block)
     count = math.ceil(n / size)
     if count == 1:
-        return evaluate(open_shared(data), weights)
+        return evaluate(*without_idle(open_shared(data), weights, stand_in))
 
     def at(i):
         start = jnp.minimum(i * size, n - size)
@@ -141,11 +143,79 @@ def sum_over_blocks(evaluate: Callable[..., Evaluation], data, weights, block: i
         if weights is None and count * size == n:
             return evaluate(rows, None)
         fresh = start + jnp.arange(size) >= i * size
-        w = jnp.ones(size) if weights is None else jax.lax.dynamic_slice_in_dim(weights, start, size)
+        w = None if weights is None else jax.lax.dynamic_slice_in_dim(weights, start, size)
+        rows, w = without_idle(rows, w, stand_in)
+        w = jnp.ones(size) if w is None else w
         return evaluate(rows, jnp.where(fresh, w, jnp.zeros((), w.dtype)))
 
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(at, 0))
     return jax.lax.fori_loop(0, count, lambda i, total: total + at(i), zeros)
+
+
+def first_that_counts(data, weights) -> Any:
+    """The first row of ``data`` whose weight is not zero, with its leading axis, None for leaves that all rows share;
+    None where there are no weights."""
+    if weights is None:
+        return None
+    first = jnp.argmax(weights.astype(bool))
+    return jax.tree.map(
+        lambda leaf: None if is_shared(leaf) else jax.lax.dynamic_slice_in_dim(leaf, first, 1), data, is_leaf=is_shared
+    )
+
+
+def without_idle(rows, weights, stand_in):
+    """Opened ``rows`` with ``stand_in`` in the place of those of weight zero; and the weights.
+
+    Whatever is in a row of weight zero, a missing value or a number outside the support, it then spoils no derivative
+    on its way to being multiplied by zero.
+
+    Lanes that share rows and differ in weights go on sharing them: rows that are idle in all lanes are replaced, and
+    rows with a missing value that are idle in some, which get the weight NaN in the lanes where they count.
+    """
+    if weights is None:
+        return rows, None
+    idle = ~weights.astype(bool)
+    spoiled = jnp.zeros(idle.shape, bool)
+    leaves, treedef = jax.tree_util.tree_flatten(stand_in, is_leaf=lambda leaf: leaf is None)
+    replaced = []
+    for instead, leaf in zip(leaves, treedef.flatten_up_to(rows), strict=True):
+        if instead is not None:
+            gone, lost = _to_replace(idle, jax.lax.stop_gradient(leaf))
+            leaf = jnp.where(gone.reshape(-1, *[1] * (leaf.ndim - 1)), instead, leaf)
+            spoiled = spoiled | lost
+        replaced.append(leaf)
+    if jnp.issubdtype(weights.dtype, jnp.inexact):
+        weights = jnp.where(spoiled, jnp.nan, weights)
+    return jax.tree_util.tree_unflatten(treedef, replaced), weights
+
+
+def counted(data, weights):
+    """``data`` with the first row that counts in the place of each of weight zero."""
+    rows = without_idle(open_shared(data), weights, first_that_counts(data, weights))[0]
+    return jax.tree.map(lambda leaf, row: leaf if is_shared(leaf) else row, data, rows, is_leaf=is_shared)
+
+
+def open_counted(data, weights):
+    """``data`` as the user's function sees it, with another row in the place of each that has weight zero."""
+    return open_shared(counted(data, weights))
+
+
+@jax.custom_batching.custom_vmap
+def _to_replace(idle, leaf):
+    """Which rows of ``leaf`` are to be replaced, and which of them should have counted: none, but for shared rows."""
+    return idle, jnp.zeros(idle.shape, bool)
+
+
+@_to_replace.def_vmap
+def _for_lanes(size, batched, idle, leaf):
+    if not batched[0]:
+        return (idle, jnp.zeros(idle.shape, bool)), (False, False)
+    if batched[1]:
+        return (idle, jnp.zeros(idle.shape, bool)), (True, True)
+    missing = jnp.isnan(leaf) if jnp.issubdtype(leaf.dtype, jnp.inexact) else jnp.zeros(leaf.shape, bool)
+    missing = jnp.any(missing.reshape(leaf.shape[0], -1), axis=1)
+    gone = jnp.all(idle, axis=0) | (missing & jnp.any(idle, axis=0))
+    return (gone, gone[None, :] & ~idle), (False, True)
 
 
 def weighted(values, weights) -> Any:
@@ -156,6 +226,13 @@ def weighted(values, weights) -> Any:
     return jnp.where(weights == 0, 0.0, weights * values)
 
 
+def have_weight(weights, n: int):
+    """Which of ``n`` rows have a weight other than zero, on the host; all where weights are absent or traced."""
+    if weights is None or is_traced(weights) or weights.shape != (n,):
+        return np.ones(n, bool)
+    return np.asarray(weights) != 0
+
+
 def explain_rows(data, what: str, weights=None) -> list[str]:
     """A sentence for each leaf of concrete ``data`` with a missing or infinite value: which leaf, which first row."""
     sentences = []
@@ -163,8 +240,8 @@ def explain_rows(data, what: str, weights=None) -> list[str]:
         if is_traced(leaf) or not jnp.issubdtype(leaf.dtype, jnp.inexact):
             continue
         bad = ~np.isfinite(np.asarray(leaf))
-        if weights is not None and not is_traced(weights) and weights.shape == bad.shape[:1]:
-            bad &= (np.asarray(weights) != 0).reshape(-1, *[1] * (bad.ndim - 1))
+        if bad.ndim:
+            bad &= have_weight(weights, len(bad)).reshape(-1, *[1] * (bad.ndim - 1))
         if bad.any():
             first = [int(i) for i in np.argwhere(bad)[0]]
             count = int(bad.reshape(bad.shape[0], -1).any(axis=1).sum())
