@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import math
 import re
 import time
 from pathlib import Path
@@ -32,6 +33,36 @@ COPY = "## What to copy"
 
 def cells_of(name, kind):
     return [cell for cell in execute.read(FOLDER / name).cells if cell.cell_type == kind]
+
+
+NUMBER = re.compile(r"[-+]?(?:\d[\d,]*(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
+# How long a computer took, and how many steps it took to the last digit, are its own.
+EFFORT = re.compile(r"[\d.,]+ (?:s|ms|evaluations|times faster)\b")
+CLOSE, NEAR_ZERO = 2e-3, 1e-6  # other processors round differently, and last digits printed move
+
+
+def texts_of(notebook):
+    """The texts that each code cell printed or returned, as one."""
+    cells = [cell.get("outputs", []) for cell in notebook.cells if cell.cell_type == "code"]
+    return ["".join(one.get("text", "") or one.get("data", {}).get("text/plain", "") for one in cell) for cell in cells]
+
+
+def numbers_in(text):
+    """The numbers of a text, and what is left of it, without those that are of this run only."""
+    text = EFFORT.sub("EFFORT", re.sub(r"<Figure[^>]*>", "", text))
+    return [float(number.replace(",", "")) for number in NUMBER.findall(text)], NUMBER.sub("#", text).split()
+
+
+def differences(stored, run):
+    """The pairs of texts that do not say the same."""
+
+    def same(one, other):
+        (numbers, words), (others, other_words) = numbers_in(one), numbers_in(other)
+        return words == other_words and all(
+            math.isclose(a, b, rel_tol=CLOSE, abs_tol=NEAR_ZERO) for a, b in zip(numbers, others, strict=True)
+        )
+
+    return [pair for pair in zip(texts_of(stored), texts_of(run), strict=True) if not same(*pair)]
 
 
 def outputs_of(notebook):
@@ -100,6 +131,41 @@ def test_a_notebook_runs_from_a_clean_kernel_and_what_to_copy_runs_by_itself(nam
     run = execute.execute(stored, after=f"exec({copied(name)!r}, {{}})")
     assert time.perf_counter() - begun < SECONDS
     assert outputs_of(run) == outputs_of(stored)
+    assert differences(stored, run) == []
+
+
+@pytest.mark.parametrize(
+    "text, is_same",
+    [
+        ("mean 5.0060000000 and 117 of 200", True),
+        ("mean 5.006 and   117 of 200", True),
+        ("mean 5.107 and 117 of 200", False),
+        ("mean 5.006 and 118 of 200", False),
+        ("mean 5.006 and 117 of", False),
+        ("median 5.006 and 117 of 200", False),
+    ],
+)
+def test_a_stored_number_that_is_wrong_is_seen(text, is_same):
+    one, other = ([execute.nbformat.v4.new_output("stream", text=said)] for said in (text, "mean 5.006 and 117 of 200"))
+    notebooks = [
+        execute.nbformat.v4.new_notebook(cells=[execute.nbformat.v4.new_code_cell("", outputs=said)])
+        for said in (one, other)
+    ]
+    assert (differences(*notebooks) == []) is is_same
+
+
+def test_times_and_pictures_may_differ():
+    said = (
+        "10 refits in 0.32 s, or 1.2 ms (8 evaluations; still to be gained 1.6e-30)",
+        "<Figure size 600x400 with 1 Axes>",
+    )
+    later = (
+        "10 refits in 9.1 s, or 4 ms (9 evaluations; still to be gained -3.1e-24)",
+        "<Figure size 600x300 with 1 Axes>",
+    )
+    assert [numbers_in(one)[1] for one in said] == [numbers_in(one)[1] for one in later]
+    assert numbers_in(said[0])[0][:1] == numbers_in(later[0])[0][:1] == [10.0]
+    assert numbers_in(said[1]) == numbers_in(later[1])
 
 
 def test_a_warning_in_a_notebook_is_an_error():
