@@ -28,7 +28,8 @@ def quotient(x: Real, y: Real) -> Real:
 def _(primals, tangents):
     x, y = primals
     whole, largest = quotient(x, y), float(jnp.finfo(y.dtype).max)
-    in_y = jnp.clip(quotient(whole, y), -largest, largest)
+    # Cut off before it is divided again too: else the compiler makes (x / y) / y into x / y^2.
+    in_y = jnp.clip(quotient(jnp.clip(whole, -largest, largest), y), -largest, largest)
     return whole, tangents[0] * _inverse(y) - tangents[1] * in_y
 
 

@@ -223,7 +223,8 @@ def compound_slope(q: Real) -> Real:
     return jnp.where(near, series, jnp.log1p(q) - 1 / (1 + 1 / jnp.where(near, 1.0, q)))
 
 
-compound_slope.defjvps(lambda tangent, out, q: tangent * (q / (1 + q) / (1 + q)))
+# The minimum, which is the quotient itself, keeps the compiler from dividing by (1 + q)^2, which may overflow.
+compound_slope.defjvps(lambda tangent, out, q: tangent * (jnp.minimum(q / (1 + q), 1.0) / (1 + q)))
 
 
 @jax.custom_jvp

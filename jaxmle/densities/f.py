@@ -7,7 +7,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.incomplete import log_beta_kernel, log_betainc
-from jaxmle.densities._inputs import floats, inside, spread
+from jaxmle.densities._inputs import floats, inside, log_above, log_below, spread
 
 SUPPORT = "a positive number"
 
@@ -60,9 +60,8 @@ def logcdf(y: ArrayLike, dfn: ArrayLike, dfd: ArrayLike) -> Float[Array, "..."]:
     -0.6252
     """
     y, dfn, dfd = floats(y, dfn, dfd)
-    ok = y > 0
-    x = jnp.where(ok, y, 1.0)
-    return inside(ok, y, log_betainc(0.5 * dfn, 0.5 * dfd, _logit(x, dfn, dfd))[0])
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_below(y, log_betainc(0.5 * dfn, 0.5 * dfd, _logit(x, dfn, dfd))[0], low=0.0)
 
 
 def logsf(y: ArrayLike, dfn: ArrayLike, dfd: ArrayLike) -> Float[Array, "..."]:
@@ -72,9 +71,8 @@ def logsf(y: ArrayLike, dfn: ArrayLike, dfd: ArrayLike) -> Float[Array, "..."]:
     -0.766
     """
     y, dfn, dfd = floats(y, dfn, dfd)
-    ok = y > 0
-    x = jnp.where(ok, y, 1.0)
-    return jnp.where(y <= 0, 0.0, inside(ok, y, log_betainc(0.5 * dfn, 0.5 * dfd, _logit(x, dfn, dfd))[1]))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_above(y, log_betainc(0.5 * dfn, 0.5 * dfd, _logit(x, dfn, dfd))[1], low=0.0)
 
 
 def mean(dfn: ArrayLike, dfd: ArrayLike) -> Float[Array, "..."]:

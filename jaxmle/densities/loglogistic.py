@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.quotient import log_quotient
 from jaxmle.core.special import softplus
-from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a positive number"
 
@@ -58,9 +58,8 @@ def logcdf(y: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -1.8956
     """
     y, c, scale = floats(y, c, scale)
-    ok = y > 0
-    x = jnp.where(ok, y, 1.0)
-    return inside(ok, y, -softplus(-c * log_quotient(x, scale)))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_below(y, -softplus(-c * log_quotient(x, scale)), low=0.0)
 
 
 def logsf(y: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -70,9 +69,8 @@ def logsf(y: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -0.1628
     """
     y, c, scale = floats(y, c, scale)
-    ok = y > 0
-    x = jnp.where(ok, y, 1.0)
-    return jnp.where(y <= 0, 0.0, inside(ok, y, -softplus(c * log_quotient(x, scale))))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_above(y, -softplus(c * log_quotient(x, scale)), low=0.0)
 
 
 def quantile(q: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.special import log_ndtr
-from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a positive number"
 CONCAVE_IN = (0,)  # the places of the parameters that it is jointly log-concave in, the others held
@@ -60,9 +60,8 @@ def logcdf(y: ArrayLike, log_scale: ArrayLike, s: ArrayLike) -> Float[Array, "..
     -0.3886
     """
     y, log_scale, s = floats(y, log_scale, s)
-    ok = y > 0
-    x = jnp.where(ok, y, 1.0)
-    return inside(ok, y, log_ndtr((jnp.log(x) - log_scale) / s))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_below(y, log_ndtr((jnp.log(x) - log_scale) / s), low=0.0)
 
 
 def logsf(y: ArrayLike, log_scale: ArrayLike, s: ArrayLike) -> Float[Array, "..."]:
@@ -72,9 +71,8 @@ def logsf(y: ArrayLike, log_scale: ArrayLike, s: ArrayLike) -> Float[Array, "...
     -1.1332
     """
     y, log_scale, s = floats(y, log_scale, s)
-    ok = y > 0
-    x = jnp.where(ok, y, 1.0)
-    return jnp.where(y <= 0, 0.0, inside(ok, y, log_ndtr((log_scale - jnp.log(x)) / s)))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_above(y, log_ndtr((log_scale - jnp.log(x)) / s), low=0.0)
 
 
 def quantile(q: ArrayLike, log_scale: ArrayLike, s: ArrayLike) -> Float[Array, "..."]:

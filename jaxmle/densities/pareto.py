@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.quotient import log_quotient
 from jaxmle.core.special import log1mexp
-from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a number from scale on"
 
@@ -57,8 +57,8 @@ def logcdf(y: ArrayLike, b: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -0.786
     """
     y, b, scale = floats(y, b, scale)
-    ok = y > scale
-    return inside(ok, y, log1mexp(b * log_quotient(jnp.where(ok, y, 2 * scale), scale)))
+    ok = (y > scale) & (y < jnp.inf)
+    return log_below(y, log1mexp(b * log_quotient(jnp.where(ok, y, 2 * scale), scale)), low=scale)
 
 
 def logsf(y: ArrayLike, b: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -68,8 +68,8 @@ def logsf(y: ArrayLike, b: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -0.6082
     """
     y, b, scale = floats(y, b, scale)
-    ok = y > scale
-    return jnp.where(y <= scale, 0.0, inside(ok, y, -b * log_quotient(jnp.where(ok, y, scale), scale)))
+    ok = (y > scale) & (y < jnp.inf)
+    return log_above(y, -b * log_quotient(jnp.where(ok, y, scale), scale), low=scale)
 
 
 def quantile(q: ArrayLike, b: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 
 from jaxmle.core.quotient import log_quotient
 from jaxmle.core.special import log1mexp_exp, log_gamma, log_gamma_bend
-from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
+from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a positive number"
 
@@ -58,9 +58,8 @@ def logcdf(y: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -1.2113
     """
     y, c, scale = floats(y, c, scale)
-    ok = y > 0
-    x = jnp.where(ok, y, 1.0)
-    return inside(ok, y, log1mexp_exp(-c * log_quotient(x, scale)))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_below(y, log1mexp_exp(-c * log_quotient(x, scale)), low=0.0)
 
 
 def logsf(y: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
@@ -70,9 +69,8 @@ def logsf(y: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     -0.3536
     """
     y, c, scale = floats(y, c, scale)
-    ok = y > 0
-    x = jnp.where(ok, y, 1.0)
-    return jnp.where(y <= 0, 0.0, inside(ok, y, -jnp.exp(c * log_quotient(x, scale))))
+    x = jnp.where((y > 0) & (y < jnp.inf), y, 1.0)
+    return log_above(y, -jnp.exp(c * log_quotient(x, scale)), low=0.0)
 
 
 def quantile(q: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
