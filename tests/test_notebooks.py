@@ -39,8 +39,8 @@ NUMBER = re.compile(r"[-+]?(?:\d[\d,]*(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 # How long a computer took, and how many steps it took to the last digit, are its own.
 EFFORT = re.compile(r"[\d.,]+ (?:s|ms|evaluations|times faster)\b")
 CLOSE, NEAR_ZERO = 2e-3, 1e-6  # other processors round differently, and last digits printed move
-# Hundreds of steps that overshoot, and a network that writes, make more of such a difference: which hill a start ends on,
-# and each letter. There the numbers alone are compared, to a few starts of two hundred.
+# Hundreds of steps that overshoot, and a network that writes, make more of such a difference: which hill a start ends
+# on, and each letter. There the numbers alone are compared, to a few starts of two hundred.
 ROUGHLY = {"close": 0.3, "near": 6.0, "of_words": False}
 AMPLIFYING = ("06_many_hills.ipynb", "08_a_small_neural_network.ipynb")
 
