@@ -26,7 +26,7 @@ def as_groups(groups) -> tuple:
     return tuple(_as_integers(labels) for labels in ways)
 
 
-def one_way(ways: tuple):
+def one_way(ways: tuple[Any, ...]):
     """The one array of labels that :func:`as_groups` made. Raises ``ValueError`` where there are two."""
     if len(ways) > 1:
         raise ValueError(

@@ -25,8 +25,8 @@ class Inference(Printed):
     params, NaN where something is fixed or has no standard error. ``cov`` is the covariance matrix over the unfixed
     scalars of params in tree order. ``llf`` is the log-likelihood without prior; ``logprior`` the prior's part;
     ``aic`` and ``bic`` are NaN with a prior, sampling weights or ``losses``, of which ``llf`` is minus the sum, and
-    where the fit found no maximum. ``newton_decrement`` is how far from the maximum the estimate is: half its square is the
-    log-posterior that a Newton step would still bring (NaN where there is no such step).
+    where the fit found no maximum. ``newton_decrement`` is how far from the maximum the estimate is: half its square is
+    the log-posterior that a Newton step would still bring (NaN where there is no such step).
     ``nobs`` is the sum of the case weights. ``eigenvalues`` are the smallest and the largest of the information in z.
     The columns of ``directions`` that are not zero are the directions in z without curvature (the data leave them free)
     or, where ``indefinite``, some that curve upward. ``sides`` is -1 or 1 for numbers of z whose parameter is at its
