@@ -28,12 +28,13 @@ def as_groups(groups) -> tuple:
 
 def one_way(ways: tuple[Any, ...]):
     """The one array of labels that :func:`as_groups` made. Raises ``ValueError`` where there are two."""
-    if len(ways) > 1:
+    first, *others = ways
+    if others:
         raise ValueError(
             "rows are resampled by one way of grouping, and groups= has two: give one array of labels; two ways are "
             "for covariance='cluster'"
         )
-    return ways[0]
+    return first
 
 
 def _as_integers(labels):
