@@ -202,10 +202,11 @@ def concluded(jacobian, objective, space, start, solver, tolerance, max_steps, e
 
     is_newton = solver.order == 2 and getattr(solver, "curvature", OBSERVED) == OBSERVED
     has_matrix, is_short = is_newton or start.size <= LONGEST, jnp.finfo(start.dtype).eps > _DOUBLE
-    if penalty is None and not is_newton and has_matrix:
-        certificate = certify(lambda z: evaluate(z, 2), ended.z, space.sizes(start), start)
+    if not is_newton and has_matrix:
+        kinks = (penalty,) if rough.terms else ()
+        certificate = certify(lambda z: evaluate(z, 2), ended.z, space.sizes(start), start, *kinks)
         ended = ended.with_certificate(certificate, tolerance)
-    if penalty is None and (is_short or not has_matrix):
+    if not rough.terms and (is_short or not has_matrix):
         finishes = is_newton or getattr(solver, "finishes", False)
         ended = _finished(evaluate, finishes, has_matrix, tolerance, max_steps, ended)
     z, evaluation = ended.z, ended.evaluation
@@ -377,14 +378,15 @@ def _has_no_mode(jacobian, objective, space, start):
 def _ran_away(space, start, found):
     """Whether a climb that found no maximum moved a constrained number by more orders of magnitude than there are."""
     lost = (found.status == codes.NON_FINITE) | (found.status == codes.STALLED) | (found.status == codes.OUT_OF_STEPS)
-    constrained = jnp.asarray([low or high for low, high in zip(*space.has_limits(), strict=True)])
+    low, high = space.has_edges()
+    way = jnp.asarray(space.edge_powers(), start.dtype) * jnp.abs(found.z - start)
     far = -0.8 * jnp.log(jnp.finfo(start.dtype).eps)
-    return lost & jnp.any(constrained & (jnp.abs(found.z - start) > far))
+    return lost & jnp.any(jnp.asarray(low | high) & (way > far))
 
 
 def _towards_limits(space, found):
-    """Whether every number that is still moving goes to a value its constraint stops short of."""
-    low, high = (jnp.asarray(ends) for ends in space.has_limits())
+    """Whether every number that is still moving goes to a value, or an edge, that its constraint stops short of."""
+    low, high = (jnp.asarray(ends) for ends in space.has_edges())
     moving = codes.still_moving(found.direction, found.z)
     towards = jnp.where(found.direction < 0, low, high)
     return jnp.all(towards | ~moving) & jnp.any(moving)

@@ -1,6 +1,7 @@
 """What Newton's method thinks of a point that another solver found."""
 
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -11,6 +12,8 @@ from jaxmle.core import linalg
 from jaxmle.core import status as codes
 from jaxmle.solvers.newton import Newton
 from jaxmle.solvers.newton_cg import NewtonCGState
+from jaxmle.solvers.penalty import Penalty
+from jaxmle.solvers.proximal_newton import ProximalNewton
 from jaxmle.solvers.quadratic import positive
 
 _CURVED, _PART = 1e-4, 1e-3
@@ -30,18 +33,20 @@ class Certificate(eqx.Module):
 
 
 def certify(
-    evaluate: Callable, z: Float[Array, " m"], size: Float[Array, " m"], start: Float[Array, " m"]
+    evaluate: Callable, z: Float[Array, " m"], size: Float[Array, " m"], start: Float[Array, " m"], *penalty: Penalty
 ) -> Certificate:
-    """Look at ``z``, which was found from ``start``, and one Newton step on, with ``evaluate(z)`` of order 2."""
-    newton = Newton(switch=jnp.inf)
-    here = newton.update(newton.init(z, jnp.finfo(z.dtype).tiny, size), evaluate(z))
-    there = newton.update(here, evaluate(here.z))
+    """Look at ``z``, which was found from ``start``, and one Newton step on, with ``evaluate(z)`` of order 2; by
+    proximal Newton where there is a ``penalty`` with kinks."""
+    newton: Any = ProximalNewton(switch=jnp.inf) if penalty else Newton(switch=jnp.inf)
+    here = newton.update(newton.init(z, jnp.finfo(z.dtype).tiny, size, *penalty), evaluate(z), *penalty)
+    there = newton.update(here, evaluate(here.z), *penalty)
     near = here.left < jnp.finfo(z.dtype).eps ** 0.5
     diverging = _is_lost(here.evaluation, z, start) | (there.fading & near)
     diverging |= jax.lax.cond(here.flat, lambda: _has_faded(here, evaluate(start), start), lambda: jnp.zeros((), bool))
     left = jnp.where(jnp.isfinite(here.left), jnp.maximum(here.left, 0.0), jnp.nan)
+    pivot = getattr(here, "pivot", jnp.full_like(left, jnp.nan))
     return Certificate(
-        left, here.z - z, jnp.isnan(left), here.flat, diverging | (there.status == codes.DIVERGING), here.pivot
+        left, here.z - z, jnp.isnan(left), here.flat, diverging | (there.status == codes.DIVERGING), pivot
     )
 
 

@@ -18,6 +18,8 @@ SOLVERS = {
     "BHHH": jm.solvers.BHHH(),
     "Fisher scoring": jm.solvers.FisherScoring(),
     "L-BFGS": jm.solvers.LBFGS(),
+    "proximal Newton": jm.solvers.ProximalNewton(),
+    "accelerated proximal gradient": jm.solvers.ProximalGradient(),
     "optax L-BFGS": jm.solvers.Optax(optax.lbfgs),
     "optax Adam": jm.solvers.Optax(optax.adam, learning_rate=0.05),
     "optax momentum": jm.solvers.Optax(optax.sgd, learning_rate=1e-3, momentum=0.9),
