@@ -21,7 +21,7 @@ import jaxmle as jm
 Z, CHI_SQUARE = 1.959963984540054, 3.841458820694124
 SIZES, LANES, RESAMPLED, DRAWS = (50, 500, 5000), 4000, 400, 400
 SMALL = (20,), 60, 10, 30
-MOST_RESAMPLED = 500  # rows: beyond, every interval is the same to within the Monte Carlo error of a few hundred samples
+MOST_RESAMPLED = 500  # rows: beyond, the kinds differ by less than the Monte Carlo error
 
 
 class Model(NamedTuple):
