@@ -70,12 +70,11 @@ def _(primals, tangents):
 
 
 def log_squares(x: Real, y: Real) -> Real:
-    """log(1 + (x / y)^2) for y > 0, by the quotient that is below 1."""
-    far = jnp.abs(x) > y
-    ratio = quotient(jnp.where(far, y, x), jnp.where(far, x, y))
-    size = jnp.where(x < 0, -x, x)
-    beyond = log_quotient(jnp.where(far, size, 1.0), jnp.where(far, y, 1.0))
-    return jnp.log1p(ratio * ratio) + jnp.where(far, 2 * beyond, 0.0)
+    """log(1 + (x / y)^2) for y > 0; where 1 is nothing beside the square, in value and derivatives, without it."""
+    far = jnp.abs(x) > y * float(jnp.finfo(x.dtype).eps) ** -0.5
+    ratio = quotient(jnp.where(far, 0.0, x), y)
+    size = jnp.where(far, jnp.where(x < 0, -x, x), 1.0)
+    return jnp.log1p(ratio * ratio) + 2 * (jnp.log(size) - jnp.where(far, jnp.log(y), 0.0))
 
 
 def small_angle(x: Real, y: Real) -> tuple[Bool[Array, "..."], Real, Real]:

@@ -146,9 +146,9 @@ def test_extremes_equal_the_exact_ones(name, function, at, dtype, decimals):
         true = scaled / unit
         if abs(true) > largest:
             return
-        # What is below 1e-38 of its units is the differences' own error.
-        error = abs(mp.mpf(float(got)) - true)
-        assert error <= relative * abs(true) + float(np.finfo(dtype).tiny) + mp.mpf(10) ** -38 / unit, (got, true)
+        # Nor to less than a rounding of one in units of the parameters.
+        error, rounding = abs(mp.mpf(float(got)) - true), float(np.finfo(dtype).eps)
+        assert error <= relative * abs(true) + float(np.finfo(dtype).tiny) + rounding / unit, (got, true)
 
     with mp.workdps(50):
         for a, unit in enumerate(units):
