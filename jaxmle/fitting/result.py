@@ -150,11 +150,15 @@ class Fit(eqx.Module):
         names, limits = self.space.z_labels(), self.space.limits()
         moving, signs = np.asarray(self.moving()), np.asarray(self.direction)
         if int(self.status) == codes.UNBOUNDED:
-            bounded = np.asarray([low is not None or high is not None for low, high in limits])
+            bounded = np.logical_or(*self.space.has_edges())
             moving, signs = bounded & (abs(np.asarray(self.z)) > 15.0), np.asarray(self.z)
-        parts = []
-        for name, moves, step, (low, high) in zip(names, moving, signs, limits, strict=True):
-            if moves:
+        at_edges, leaves = self.space.edge_words(self.z), self.space.leaf_names()
+        parts, told = [], set()
+        for name, leaf, moves, step, (low, high) in zip(names, leaves, moving, signs, limits, strict=True):
+            if at_edges[leaf]:
+                parts += [] if leaf in told else at_edges[leaf]
+                told.add(leaf)
+            elif moves:
                 limit = high if step > 0 else low
                 far = ("+" if step > 0 else "-") + "infinity"
                 parts.append(f"{name} goes to {far if limit is None else format(float(limit), 'g')}")

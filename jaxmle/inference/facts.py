@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from jaxmle.core import status as codes
 from jaxmle.inference.asked import SAMPLING
 
 
@@ -35,6 +36,13 @@ def at_limits(inference):
                 f"{name} is at its limit, {float(low if side < 0 else high):g}, where its interval ends; how far that "
                 "goes to the other side no standard error says, but a profile of the likelihood (jm.profile) does."
             )
+    if int(inference.status) == codes.BOUNDARY:
+        for words in space.edge_words(inference.z).values():
+            if words:
+                yield (
+                    f"{', '.join(words)}: an edge of the parameter space. What is at it has no standard error, and the "
+                    "others have theirs, where they do, as if it were held there; jm.profile says how far it goes."
+                )
 
 
 def remarks_on(inference):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmle.core import status as codes
-from jaxmle.core.evaluation import EXPECTED
+from jaxmle.core.evaluation import EXPECTED, OPG
 from jaxmle.core.rarely import rarely
 from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
@@ -19,6 +19,7 @@ from jaxmle.inference.covariance import covariance_of, sandwiched
 from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.groups import as_groups
 from jaxmle.inference.hac import as_lags
+from jaxmle.inference.in_params import in_params
 from jaxmle.inference.inference import Inference
 from jaxmle.inference.information import DRAWS, check_can_be_simulated, information, is_simulated
 from jaxmle.inference.interval import sides_at_limit
@@ -232,11 +233,11 @@ def _infer(asked, direction, status, kind, may_diverge):
     lost = _without_errors(z, direction, status) | objective.is_rough | (sides != 0)
     if may_diverge:
         lost = lost | _fades(asked, direction, status, inverse.matrix, KINDS[kind].bread)
-    affected = covariance.affected | lost
-    cov_z = jnp.where(affected[:, None] | affected[None, :], jnp.nan, covariance.matrix)
+    carries = KINDS[kind].whole is None and KINDS[kind].bread != OPG and not objective.is_rough
+    at_boundary = (status == codes.BOUNDARY) & carries
+    cov_z, cov, directions = in_params(space, z, covariance, lost, at_boundary)
     scalars = space.scalars(z)
-    cov = _carry(space, z, jnp.where(affected[:, None] | affected[None, :], 0.0, cov_z), affected)
-    bse = jnp.sqrt(jnp.diagonal(cov))
+    bse = jnp.where(jnp.asarray(space.held_scalars()), jnp.nan, jnp.sqrt(jnp.diagonal(cov)))
     zvalues = scalars / bse
     llf, nobs, count = evaluation.log_likelihood, asked.nobs(), z.size
     aic, bic = 2.0 * count - 2.0 * llf, count * jnp.log(nobs) - 2.0 * llf
@@ -255,7 +256,7 @@ def _infer(asked, direction, status, kind, may_diverge):
         "nobs": nobs,
         "newton_decrement": jnp.sqrt(evaluation.gradient @ inverse.matrix @ evaluation.gradient),
         "eigenvalues": covariance.eigenvalues,
-        "directions": covariance.directions,
+        "directions": directions,
         "indefinite": covariance.indefinite,
         "sides": sides,
         "facts": facts,
@@ -281,17 +282,6 @@ def _covariance(asked, kind):
         middle, facts = meat(asked)
         covariance = sandwiched(inverse, middle)
     return evaluation, inverse, covariance, facts
-
-
-def _carry(space, z, cov_z, affected):
-    """The covariance of the scalars of params from that of z; NaN where one depends on an affected number."""
-    if space.is_identity and not space.has_ties:
-        jacobian_touches, cov = affected, cov_z
-    else:
-        jacobian = jax.jacfwd(space.scalars)(z)
-        jacobian_touches = (jnp.abs(jacobian) @ affected.astype(z.dtype)) > 0
-        cov = jacobian @ cov_z @ jacobian.T
-    return jnp.where(jacobian_touches[:, None] | jacobian_touches[None, :], jnp.nan, cov)
 
 
 def _without_errors(z, direction, status):

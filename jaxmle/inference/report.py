@@ -88,11 +88,12 @@ def distinct_labels(inference) -> list[str]:
 
 def _rows(inference, alpha):
     space, rows, at = inference.space, [], 0
-    columns, labels = scalar_columns(inference, alpha), distinct_labels(inference)
+    columns, labels, held = scalar_columns(inference, alpha), distinct_labels(inference), space.held_scalars()
     for leaf in space.layout.leaves:
         if leaf.kind in (FREE, TIED):
             for _ in range(math.prod(space.layout.shapes[leaf.index])):
-                rows.append(Row(labels[at], tuple(float(column[at]) for column in columns)))
+                numbers = tuple(float(column[at]) for column in columns)
+                rows.append(Row(labels[at], (numbers[0], "fixed", *[None] * 4) if held[at] else numbers))
                 at += 1
         elif leaf.kind == FIXED:
             rows += _fixed_rows(leaf.name, space.constants[leaf.index])
@@ -165,6 +166,9 @@ def _missing_errors(inference):
         )
     else:
         missing = ~np.isfinite(np.asarray(inference.bse_z)) & (np.asarray(inference.sides) == 0)
+        if int(inference.status) == codes.BOUNDARY:  # at an edge that several numbers have together: told apart
+            told = inference.space.edge_words(inference.z)
+            missing &= np.array([not told[leaf] for leaf in inference.space.leaf_names()], bool)
         if missing.any():
             yield f"No standard error exists for {', '.join(np.asarray(inference.space.z_labels())[missing])}."
 

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxmle.core.evaluation import Evaluation
+from jaxmle.parameters import edges
 from jaxmle.parameters.bijections import Bijection, Identity
 from jaxmle.parameters.builder import take_apart
 from jaxmle.parameters.layout import FIXED, FREE, STRUCTURE, TIED, Layout, Leaf, distinct, element_names
@@ -167,6 +168,46 @@ class Space(eqx.Module):
                 touches = touches if limit is None else touches | jnp.any(leaf == jnp.asarray(limit, leaf.dtype))
         return touches
 
+    def has_edges(self) -> tuple[np.ndarray, np.ndarray]:
+        """For each number of z whether minus, and plus, infinity stands for an edge of what its leaf allows."""
+        pairs = [edges.ends(b, shape) for b, shape in zip(self.bijections, self.layout.free_shapes, strict=True)]
+        low, high = (np.concatenate([np.zeros(0, bool), *(pair[i].ravel() for pair in pairs)]) for i in (0, 1))
+        return low, high
+
+    def edge_powers(self) -> np.ndarray:
+        """For each number of z how many orders of magnitude what is left to an edge loses with each of its own."""
+        pairs = zip(self.bijections, self.layout.free_shapes, strict=True)
+        return np.concatenate([np.zeros(0), *(np.full(math.prod(shape), edges.power(b)) for b, shape in pairs)])
+
+    def eased(self) -> np.ndarray:
+        """Which numbers of z belong to a leaf that keeps the standard errors of what is not at its edge."""
+        pairs = zip(self.bijections, self.layout.free_shapes, strict=True)
+        parts = [np.full(math.prod(shape), edges.eases(b)) for b, shape in pairs]
+        return np.concatenate([np.zeros(0, bool), *parts])
+
+    def scalars_at_edge(self, z: Float[Array, " m"]) -> Bool[Array, " p"]:
+        """Which unfixed scalars of params touch an edge that several numbers have together."""
+        leaves = zip(self.bijections, self.split(z), self.point(z), strict=True)
+        found = [edges.at_edge(bijection, part, value).ravel() for bijection, part, value in leaves]
+        return jnp.concatenate([jnp.zeros(0, bool), *(found[leaf.index] for leaf in self.unfixed())])
+
+    def held_scalars(self) -> np.ndarray:
+        """Which unfixed scalars of params their constraint holds where they are."""
+        kept = [edges.held(self.bijections[leaf.index], self.layout.shapes[leaf.index]) for leaf in self.unfixed()]
+        return np.concatenate([np.zeros(0, bool), *(part.ravel() for part in kept)])
+
+    def edge_words(self, z: Float[Array, " m"]) -> dict[str, list[str]]:
+        """For each free leaf what happens at the edges that it touches and several of its numbers have together."""
+        parts, values, labels = self.split(z), self.point(z), iter(self.scalar_labels())
+        found = {}
+        for leaf in self.unfixed():
+            shape = self.layout.shapes[leaf.index]
+            own = np.array([next(labels) for _ in range(math.prod(shape))], object).reshape(shape)
+            if leaf.kind == FREE:
+                bijection = self.bijections[leaf.index]
+                found[leaf.name] = edges.words(bijection, leaf.name, own, parts[leaf.index], values[leaf.index])
+        return found
+
     def has_limits(self) -> tuple[list[bool], list[bool]]:
         """For each number of z, whether minus infinity stands for a finite value, and whether plus infinity does."""
         low, high = [], []
@@ -237,6 +278,11 @@ class Space(eqx.Module):
             own = None if self.labels is None or leaf.kind == TIED else self.labels[leaf.index]
             labels += own or element_names(leaf.name, self.layout.shapes[leaf.index])
         return distinct(labels)
+
+    def leaf_names(self) -> list[str]:
+        """For each number of z the name of the free leaf it belongs to."""
+        free = [leaf for leaf in self.layout.leaves if leaf.kind == FREE]
+        return [leaf.name for leaf in free for _ in range(math.prod(self.layout.free_shapes[leaf.index]))]
 
     def z_labels(self) -> list[str]:
         """A label for each number of z: that of the scalar it moves, where it moves one only."""
