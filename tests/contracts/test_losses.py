@@ -329,3 +329,20 @@ def test_docstrings_are_whole(name):
         assert part in text, (name, part)
     assert ("Noise model: none" in text) == (FACTS[loss].noise_model == "none")
     assert list(inspect.signature(loss).parameters)[1] == "target"
+
+
+@pytest.mark.parametrize(
+    "loss,prediction,target,slope",
+    [
+        (losses.exponential, -800.0, 2.0, 0.0),
+        (losses.poisson_deviance, 800.0, -1.0, 0.0),
+        (losses.gamma_deviance, -800.0, -1.0, 0.0),
+        (losses.huber, 1e308, 0.0, 1.0),
+        (lambda p, y: losses.quantile(p, y, 0.3, 1e-3), 1e308, 0.0, 0.7),
+    ],
+    ids=["exponential", "poisson_deviance", "gamma_deviance", "huber", "quantile"],
+)
+def test_what_overflows_beside_a_loss_does_not_reach_its_slope(loss, prediction, target, slope):
+    """At an impossible target, and far beyond the square or the bandwidth."""
+    assert float(jax.grad(loss)(prediction, target)) == pytest.approx(slope, rel=1e-15)
+    assert float(jax.hessian(loss)(prediction, target)) == 0.0
