@@ -147,3 +147,15 @@ def test_a_number_of_observations_that_is_none_is_refused(nobs):
 def test_rows_count_themselves():
     with pytest.raises(TypeError, match=r"nobs goes with rows=False.*or say rows=False"):
         jm.likelihood(lambda p, y: -((y - p["mu"]) ** 2), REAL, nobs=5)
+
+
+def test_a_flat_maximum_has_a_height_that_changes_with_the_weights():
+    """The envelope theorem: by each row's log-likelihood, though the estimate itself is not unique."""
+    x = np.column_stack([X, X[:, 1]])
+
+    def height(weights):
+        return jm.fit(jm.models.logistic(x, COINS, weights)).value
+
+    problem = jm.models.logistic(X, COINS, np.ones(ROWS))
+    rows = problem.objective.terms[0].contributions(jm.fit(problem).params)
+    np.testing.assert_allclose(jax.grad(height)(jnp.ones(ROWS)), rows, rtol=1e-6)

@@ -326,8 +326,13 @@ def _tangent(jacobian, found, primals, tangents) -> Found:
     curvature = evaluate_in_z(objective, space, z, 2, jacobian).curvature
     scale = jax.lax.stop_gradient(jnp.sqrt(jnp.abs(jnp.diagonal(curvature))))
     dz = jnp.linalg.solve(linalg.unit_diagonal(curvature, scale), d_gradient / scale) / scale
-    dz = dz * jnp.where(codes.is_maximum(found.status), 1.0, jnp.nan).astype(dz.dtype)  # NaN in reverse mode too
-    _, d_values = jax.jvp(values, (z, objective, space), (dz, d_objective, d_space))
+    known = jnp.where(codes.is_maximum(found.status), 1.0, jnp.nan).astype(dz.dtype)
+    dz = dz * known  # NaN in reverse mode too
+    if not jacobian and all(term.is_likelihood for term in as_objective(objective).terms):
+        move = jnp.zeros_like(dz) * known  # the envelope theorem: also where the maximum is flat and dz is none
+    else:
+        move = dz
+    _, d_values = jax.jvp(values, (z, objective, space), (move, d_objective, d_space))
     return eqx.tree_at(
         lambda f: (f.z, f.log_likelihood, f.log_prior, f.log_jacobian),
         jax.tree.map(_no_tangent, found),
