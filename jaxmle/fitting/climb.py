@@ -10,10 +10,11 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxmle.core import status as codes
+from jaxmle.core.closure import closed_over, sealed
 from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting import program
-from jaxmle.fitting.explain import explain_failure, explained
+from jaxmle.fitting.explain import CLOSED_OVER, explain_failure, explained
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.choice import as_solver, choose, method_of
 from jaxmle.terms.objective import Term, as_objective
@@ -88,6 +89,8 @@ def climb(what: Ascent, options: Options, starts: tuple | None = None) -> tuple[
         mildest = int(status) if starts is None else int(status.min())
         if mildest >= codes.FIRST_FAILURE:
             explain_failure(mildest, objective, space, values)
+    elif numbers := closed_over(objective):
+        found = sealed(CLOSED_OVER, found, numbers)
     return found, space, method
 
 

@@ -16,7 +16,7 @@ _PYTHON_ON_TRACERS = (
     jax.errors.TracerBoolConversionError,
     jax.errors.TracerIntegerConversionError,
 )
-_CLOSED_OVER = (
+CLOSED_OVER = (
     "a function of the model closes over a number that is being differentiated around the fit, and a compiled program "
     "cannot see it: pass the number as data, wrapped in jm.shared(number) if all rows share it, so that the derivative "
     "goes through; a prior takes its scale as an argument"
@@ -26,7 +26,7 @@ _CLOSED_OVER = (
 def explained(error: Exception, params) -> Exception:
     """An error of the user's functions under tracing, as one that says what to change; any other as it is."""
     if isinstance(error, TypeError) and str(error).startswith("No constant handler for type"):
-        return TypeError(_CLOSED_OVER)
+        return TypeError(CLOSED_OVER)
     if isinstance(error, _PYTHON_ON_TRACERS):
         return TypeError(
             "the log-likelihood cannot be compiled: it looks at the value of a parameter while JAX traces it. Use "

@@ -203,7 +203,7 @@ def concluded(jacobian, objective, space, start, solver, tolerance, max_steps, e
     is_newton = solver.order == 2 and getattr(solver, "curvature", OBSERVED) == OBSERVED
     has_matrix, is_short = is_newton or start.size <= LONGEST, jnp.finfo(start.dtype).eps > _DOUBLE
     if not is_newton and has_matrix:
-        kinks = (penalty,) if rough.terms else ()
+        kinks = (penalty,) if penalty is not None and rough.terms else ()
         certificate = certify(lambda z: evaluate(z, 2), ended.z, space.sizes(start), start, *kinks)
         ended = ended.with_certificate(certificate, tolerance)
     if not rough.terms and (is_short or not has_matrix):
