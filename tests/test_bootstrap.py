@@ -11,7 +11,7 @@ import scipy.stats
 
 import jaxmle as jm
 from jaxmle.core import status as codes
-from jaxmle.inference.resample import KINDS, Scheme
+from jaxmle.inference.resampling.resample import KINDS, Scheme
 
 KEY = jax.random.key(3)
 DRAWS = 300

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import jaxmle as jm
-from jaxmle.inference.groups import codes_of
+from jaxmle.inference.covariances.groups import codes_of
 
 N, LANES = 24, 3
 RNG = np.random.default_rng(7)

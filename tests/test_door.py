@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxmle as jm
-from jaxmle.inference.residuals import residuals
+from jaxmle.inference.rows.residuals import residuals
 
 Y = jnp.array([2.0, 3.0, 4.0, 7.0, 1.0, 5.0])
 X = jnp.stack([jnp.ones(6), jnp.array([0.1, -1.2, 0.4, 1.5, -0.3, 0.9])], axis=1)

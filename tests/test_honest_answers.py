@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import jaxmle as jm
-from jaxmle.inference import outcome
-from jaxmle.inference.restriction import linear_restrictions
+from jaxmle.inference.hypotheses.restriction import linear_restrictions
+from jaxmle.inference.profiles import outcome
 
 KEY = jax.random.key(0)
 GENERATOR = np.random.default_rng(3)

@@ -143,7 +143,7 @@ def test_the_three_tests_agree_in_the_limit():
 
 
 def test_p_values_equal_scipy_far_into_the_tail():
-    from jaxmle.inference.hypothesis import chi_square_sf, f_sf
+    from jaxmle.inference.hypotheses.hypothesis import chi_square_sf, f_sf
 
     for x in (1e-8, 0.5, 3.84, 40.0, 300.0):
         for df in (1, 2, 7):
@@ -231,7 +231,7 @@ def test_restrictions_that_cannot_be_read(spector):
 
 def test_names_with_brackets_commas_and_numbers():
     """What formulas call their columns; and a label that is a number is a number."""
-    from jaxmle.inference.restriction import linear_restrictions, scalar_names
+    from jaxmle.inference.hypotheses.restriction import linear_restrictions, scalar_names
     from jaxmle.parameters.space import Space
 
     labels = ["C(g)[T.b]", "a:b", "bs(a, df=4)[1]", "0", "const"]

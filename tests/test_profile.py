@@ -12,9 +12,9 @@ from scipy import optimize, special, stats
 
 import jaxmle as jm
 from jaxmle.core.tree import NoSuchParameter
-from jaxmle.inference import outcome
+from jaxmle.inference.profiles import outcome
 
-profile_module = sys.modules["jaxmle.inference.profile"]
+profile_module = sys.modules["jaxmle.inference.profiles.profile"]
 
 DROP = stats.chi2.ppf(0.95, 1) / 2
 

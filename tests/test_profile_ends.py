@@ -10,7 +10,7 @@ import pytest
 from scipy import optimize, special, stats
 
 import jaxmle as jm
-from jaxmle.inference import outcome
+from jaxmle.inference.profiles import outcome
 
 DROP = stats.chi2.ppf(0.95, 1) / 2
 ROWS = 24

@@ -8,9 +8,9 @@ import scipy.stats as st
 import statsmodels.api as sm
 
 import jaxmle as jm
-from jaxmle.inference.marginal import marginal
-from jaxmle.inference.residuals import _quantile_of_log
-from jaxmle.inference.section import section
+from jaxmle.inference.predictions.marginal import marginal
+from jaxmle.inference.profiles.section import section
+from jaxmle.inference.rows.residuals import _quantile_of_log
 
 RNG = np.random.default_rng(11)
 N = 60

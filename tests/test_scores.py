@@ -8,7 +8,7 @@ import statsmodels.api as sm
 
 import jaxmle as jm
 from jaxmle.fitting.program import evaluate_in_z
-from jaxmle.inference.scores import row_weights, scores_in_z
+from jaxmle.inference.rows.scores import row_weights, scores_in_z
 
 DATA = sm.datasets.spector.load_pandas()
 X, Y = sm.add_constant(DATA.exog), DATA.endog

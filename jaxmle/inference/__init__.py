@@ -7,33 +7,33 @@ criteria judge hypotheses and models. Where something does not exist it is NaN, 
 """
 
 from jaxmle.inference.bias import bias
-from jaxmle.inference.bootstrap import bootstrap
-from jaxmle.inference.check import check
+from jaxmle.inference.checks.check import check
+from jaxmle.inference.checks.consistency import Consistency, check_consistency
+from jaxmle.inference.checks.diagnose import diagnose
+from jaxmle.inference.checks.findings import Findings
 from jaxmle.inference.compare import Comparison, compare
-from jaxmle.inference.consistency import Consistency, check_consistency
+from jaxmle.inference.covariances.hat import leverage
 from jaxmle.inference.criteria import aicc, effective_parameters, tic
-from jaxmle.inference.cross_validate import CrossValidation, cross_validate
 from jaxmle.inference.delta import Derived, delta
-from jaxmle.inference.diagnose import diagnose
-from jaxmle.inference.drawn import Bootstrap
-from jaxmle.inference.findings import Findings
-from jaxmle.inference.hat import leverage
-from jaxmle.inference.hypothesis import Test
+from jaxmle.inference.hypotheses.hypothesis import Test
+from jaxmle.inference.hypotheses.likelihood_ratio import likelihood_ratio_test
+from jaxmle.inference.hypotheses.score import score_test
+from jaxmle.inference.hypotheses.wald import wald_test
 from jaxmle.inference.infer import infer, summary
 from jaxmle.inference.inference import Inference
-from jaxmle.inference.influence import Influence, influence
-from jaxmle.inference.jackknife import Jackknife, jackknife
 from jaxmle.inference.kaplan_meier import Survival, kaplan_meier
-from jaxmle.inference.likelihood_ratio import likelihood_ratio_test
-from jaxmle.inference.loo import LeaveOneOut, loo
-from jaxmle.inference.margins import Margins, margins
-from jaxmle.inference.predict import Prediction, predict
-from jaxmle.inference.profile import Profile, profile
-from jaxmle.inference.profile_curve import ProfileCurve, profile_curve
-from jaxmle.inference.residuals import residuals
-from jaxmle.inference.score import score_test
-from jaxmle.inference.scores import scores
-from jaxmle.inference.wald import wald_test
+from jaxmle.inference.predictions.margins import Margins, margins
+from jaxmle.inference.predictions.predict import Prediction, predict
+from jaxmle.inference.profiles.curve import ProfileCurve, profile_curve
+from jaxmle.inference.profiles.profile import Profile, profile
+from jaxmle.inference.resampling.bootstrap import bootstrap
+from jaxmle.inference.resampling.cross_validate import CrossValidation, cross_validate
+from jaxmle.inference.resampling.drawn import Bootstrap
+from jaxmle.inference.resampling.jackknife import Jackknife, jackknife
+from jaxmle.inference.rows.influence import Influence, influence
+from jaxmle.inference.rows.loo import LeaveOneOut, loo
+from jaxmle.inference.rows.residuals import residuals
+from jaxmle.inference.rows.scores import scores
 
 __all__ = [
     "Bootstrap",

@@ -9,10 +9,10 @@ from jaxmle.core import status as codes
 from jaxmle.core.evaluation import EXPECTED, OBSERVED
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.covariance import covariance_of
+from jaxmle.inference.covariances.covariance import covariance_of
 from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.infer import has_prior, is_scaled
-from jaxmle.inference.scores import row_weights, scores_in_z
+from jaxmle.inference.rows.scores import row_weights, scores_in_z
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem
 from jaxmle.terms.regression import Regression

@@ -11,8 +11,8 @@ from jaxtyping import Array, Float
 
 from jaxmle.core.tree import is_traced
 from jaxmle.inference.criteria import aicc
+from jaxmle.inference.hypotheses.likelihood_ratio import is_top, why_not_top
 from jaxmle.inference.inference import Inference
-from jaxmle.inference.likelihood_ratio import is_top, why_not_top
 from jaxmle.inference.printed import Printed, refuse_batch
 from jaxmle.tables import Row, Table
 

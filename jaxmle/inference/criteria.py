@@ -7,7 +7,7 @@ from jaxmle.core import status as codes
 from jaxmle.core.evaluation import OPG
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.covariance import covariance_of
+from jaxmle.inference.covariances.covariance import covariance_of
 from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.infer import has_prior, is_scaled
 from jaxmle.inference.inference import Inference

@@ -15,16 +15,16 @@ from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.asked import CASE, SAMPLING, Asked
-from jaxmle.inference.covariance import covariance_of, sandwiched
+from jaxmle.inference.covariances.covariance import covariance_of, sandwiched
+from jaxmle.inference.covariances.groups import as_groups
+from jaxmle.inference.covariances.hac import as_lags
+from jaxmle.inference.covariances.in_params import in_params
+from jaxmle.inference.covariances.information import DRAWS, check_can_be_simulated, information, is_simulated
+from jaxmle.inference.covariances.kinds import KINDS, check_options, kind_named
+from jaxmle.inference.covariances.replicated import REFITS, as_draws
 from jaxmle.inference.door import check_one_fit
-from jaxmle.inference.groups import as_groups
-from jaxmle.inference.hac import as_lags
-from jaxmle.inference.in_params import in_params
 from jaxmle.inference.inference import Inference
-from jaxmle.inference.information import DRAWS, check_can_be_simulated, information, is_simulated
 from jaxmle.inference.interval import sides_at_limit
-from jaxmle.inference.kinds import KINDS, check_options, kind_named
-from jaxmle.inference.replicated import REFITS, as_draws
 from jaxmle.tables import Table
 from jaxmle.terms.objective import Objective, Term
 from jaxmle.terms.problem import Problem, as_problem

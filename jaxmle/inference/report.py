@@ -7,8 +7,8 @@ import numpy as np
 from jaxmle.core import status as codes
 from jaxmle.core.tree import named_leaves
 from jaxmle.inference.asked import SAMPLING
-from jaxmle.inference.facts import at_limits, describe_covariance, remarks_on
-from jaxmle.inference.kinds import KINDS
+from jaxmle.inference.covariances.facts import at_limits, describe_covariance, remarks_on
+from jaxmle.inference.covariances.kinds import KINDS
 from jaxmle.inference.printed import ends_of, refuse_batch
 from jaxmle.parameters.layout import FIXED, FREE, TIED, element_names
 from jaxmle.tables import Row, Table

@@ -1,7 +1,7 @@
 """An inference as data frames, with the column names of R's broom."""
 
 from jaxmle.core import status as codes
-from jaxmle.inference.facts import describe_covariance
+from jaxmle.inference.covariances.facts import describe_covariance
 from jaxmle.inference.printed import refuse_batch
 from jaxmle.inference.report import distinct_labels, scalar_columns
 from jaxmle.tables import Row, Table

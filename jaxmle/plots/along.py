@@ -9,10 +9,10 @@ from jax.scipy.special import ndtri
 
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.infer import has_prior
-from jaxmle.inference.profile import Profile, profile
-from jaxmle.inference.profile_curve import profile_curve
-from jaxmle.inference.profile_targets import Targets
-from jaxmle.inference.section import PROFILED, section
+from jaxmle.inference.profiles.curve import profile_curve
+from jaxmle.inference.profiles.profile import Profile, profile
+from jaxmle.inference.profiles.section import PROFILED, section
+from jaxmle.inference.profiles.targets import Targets
 from jaxmle.plots.numbers import exactly, one_fit, scalar, the_scalars
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.section import PROFILED
+from jaxmle.inference.profiles.section import PROFILED
 from jaxmle.plots import style
 from jaxmle.plots.along import drop_of
 from jaxmle.plots.plane import plane

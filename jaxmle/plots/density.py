@@ -9,8 +9,8 @@ import numpy as np
 from jaxmle.densities.censoring import Censored
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.kaplan_meier import kaplan_meier
-from jaxmle.inference.marginal import marginal
-from jaxmle.inference.quantity import is_discrete, the_regression
+from jaxmle.inference.predictions.marginal import marginal
+from jaxmle.inference.predictions.quantity import is_discrete, the_regression
 from jaxmle.plots import style
 from jaxmle.plots.numbers import one_fit
 from jaxmle.terms.objective import Term

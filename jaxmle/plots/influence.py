@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.influence import influence as influence_of
+from jaxmle.inference.rows.influence import influence as influence_of
 from jaxmle.plots import style
 from jaxmle.plots.numbers import one_fit
 from jaxmle.plots.worst import name_worst

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.section import PROFILED
+from jaxmle.inference.profiles.section import PROFILED
 from jaxmle.plots import style
 from jaxmle.plots.along import along, drop_of
 from jaxmle.terms.objective import Term

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.section import PROFILED
+from jaxmle.inference.profiles.section import PROFILED
 from jaxmle.plots import style
 from jaxmle.plots.along import drop_of
 from jaxmle.plots.plane import plane

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.profile_targets import asked_scalars
+from jaxmle.inference.profiles.targets import asked_scalars
 from jaxmle.parameters.space import Space
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.section import section
+from jaxmle.inference.profiles.section import section
 from jaxmle.plots.along import drop_of, noun_of
 from jaxmle.plots.numbers import exactly, one_fit, scalar
 from jaxmle.terms.objective import Term

@@ -9,9 +9,9 @@ from jax.scipy.special import ndtri
 from jaxtyping import PRNGKeyArray
 
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.quantity import the_regression
-from jaxmle.inference.residuals import is_drawn
-from jaxmle.inference.residuals import residuals as residuals_of
+from jaxmle.inference.predictions.quantity import the_regression
+from jaxmle.inference.rows.residuals import is_drawn
+from jaxmle.inference.rows.residuals import residuals as residuals_of
 from jaxmle.plots import style
 from jaxmle.plots.along import drop_of
 from jaxmle.plots.numbers import one_fit

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.predict import predict
-from jaxmle.inference.quantity import the_regression
-from jaxmle.inference.residuals import PEARSON, QUANTILE, RESPONSE, is_drawn
-from jaxmle.inference.residuals import residuals as residuals_of
+from jaxmle.inference.predictions.predict import predict
+from jaxmle.inference.predictions.quantity import the_regression
+from jaxmle.inference.rows.residuals import PEARSON, QUANTILE, RESPONSE, is_drawn
+from jaxmle.inference.rows.residuals import residuals as residuals_of
 from jaxmle.plots import style
 from jaxmle.plots.numbers import one_fit
 from jaxmle.plots.worst import name_worst

@@ -1,0 +1,1 @@
+"""Looks at a model before a fit and after it."""

@@ -1,0 +1,1 @@
+"""Tests: Wald, score, likelihood ratio."""

@@ -1,0 +1,1 @@
+"""What a fitted regression predicts, and how that moves."""

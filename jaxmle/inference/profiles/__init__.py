@@ -1,0 +1,1 @@
+"""Profile likelihood: its ends, its curve, and sections through the log-posterior."""

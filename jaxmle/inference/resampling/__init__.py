@@ -1,0 +1,1 @@
+"""Refits to resampled data: the bootstrap, the jackknife, cross-validation."""

@@ -1,0 +1,1 @@
+"""What single rows do and lack: scores, influence, leaving one out, residuals."""
