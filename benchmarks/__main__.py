@@ -9,7 +9,7 @@ import pathlib
 import subprocess
 import sys
 
-from benchmarks.measure import Row, machine, save, show
+from benchmarks.measure import Row, load, machine, save, show, show_targets
 from benchmarks.question import Skip, judged
 
 QUESTIONS = ("startup", "kernels", "evaluation", "logistic", "negative_binomial", "softmax", "profiles", "solvers")
@@ -20,6 +20,9 @@ FOLDER = pathlib.Path(__file__).parent / "results"
 def main(arguments: list[str] | None = None) -> None:
     """Ask each question of each program in a process of its own, one after the other."""
     options = _parsed(arguments)
+    if options.saved:
+        print(tables(options.saved, options.names))
+        return
     if options.one:
         answer(*options.one, options.devices, options.small)
         return
@@ -42,11 +45,22 @@ def _parsed(arguments):
     parser.add_argument("--devices", type=int, default=2, help="CPU devices where rows are spread as well; 1 for none")
     parser.add_argument("--limit", type=float, default=1800, help="seconds that one program is given")
     parser.add_argument("--one", nargs=2, metavar=("QUESTION", "WHO"), help="ask one program, here; rows as JSON")
+    parser.add_argument("--saved", type=pathlib.Path, metavar="FILE", help="print the tables of a file of results")
     options = parser.parse_args(arguments)
     unknown = set(options.names) - set(QUESTIONS) - set(SLOW)
     if unknown:
         parser.error(f"no question is called {', '.join(sorted(unknown))}; there are: {', '.join(QUESTIONS + SLOW)}")
     return options
+
+
+def tables(path: pathlib.Path, names: list[str]) -> str:
+    """The targets, and the table of each question, that a file of results holds; of those in ``names``, if any."""
+    asked = {name: found for name, found in load(path).items() if not names or name in names}
+    parts = [show_targets([row for _, rows in asked.values() for row in rows])]
+    for name, (where, rows) in asked.items():
+        head = importlib.import_module(f"benchmarks.{name}").__doc__.strip().splitlines()[0]
+        parts.append(f"**{head}** (load when it began {where['load'][0]:g})\n\n{show(rows)}")
+    return "\n\n".join(parts)
 
 
 def ask(module, options) -> tuple[dict, list[Row], list[str]]:

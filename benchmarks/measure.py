@@ -129,6 +129,27 @@ def save(name: str, where: dict, rows: list[Row], folder: pathlib.Path) -> pathl
     return path
 
 
+def load(path: pathlib.Path) -> dict[str, tuple[dict, list[Row]]]:
+    """What :func:`save` wrote: the machine and the rows of each question."""
+    content = json.loads(path.read_text())
+    return {name: (found["machine"], [_row(row) for row in found["rows"]]) for name, found in content.items()}
+
+
+def show_targets(rows: list[Row]) -> str:
+    """The rows that have a target, and whether each is met, as a Markdown table."""
+    lines = ["| question | who | time | target |", "| --- | --- | --- | --- |"]
+    for row in rows:
+        seconds = row.warm if np.isfinite(row.warm) else row.first
+        for target in filter(None, row.target.split("; ")):
+            lines.append(f"| {row.question} | {row.who} | {_seconds(seconds)} | {target} |")
+    return "\n".join(lines)
+
+
+def _row(row: dict) -> Row:
+    numbers = ("first", "warm", "error", "error_of_errors", "figure")
+    return Row(**{k: float("nan") if v is None and k in numbers else v for k, v in row.items()})
+
+
 def _plain(row: dict) -> dict:
     return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}
 

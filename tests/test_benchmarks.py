@@ -1,5 +1,6 @@
 """The benchmarks run: every question at its smallest size, at the accuracy that its speeds are quoted with."""
 
+import dataclasses
 import importlib
 import json
 import pathlib
@@ -119,6 +120,21 @@ def test_results_of_a_day_are_merged_by_question(tmp_path):
     found = json.loads(path.read_text())
     assert {name: part["rows"][0]["warm"] for name, part in found.items()} == {"a": 3.0, "b": 2.0}
     assert found["a"]["rows"][0]["figure"] is None
+
+
+def test_the_tables_of_saved_results_are_those_that_were_printed(tmp_path):
+    rows = [dataclasses.replace(row("jaxmle", 2e-3), target="met: 3, at most 4; missed, by 5%: 6, at least 7")]
+    measure.save("kernels", {"backend": "cpu", "cpus": 2, "load": [0.5]}, rows, tmp_path)
+    path = measure.save("softmax", {"backend": "cpu", "cpus": 2, "load": [1.5]}, rows, tmp_path)
+    printed = main.tables(path, ["kernels"])
+    assert measure.show(rows) in printed
+    assert importlib.import_module("benchmarks.kernels").__doc__.splitlines()[0] in printed
+    assert "load when it began 0.5" in printed
+    assert "1.5" not in printed
+    assert [line.split(" | ")[-1] for line in printed.splitlines()[2:4]] == [
+        "met: 3, at most 4 |",
+        "missed, by 5%: 6, at least 7 |",
+    ]
 
 
 def test_the_loosest_tolerance_that_is_accurate_is_taken():
