@@ -31,6 +31,7 @@ from jaxmle.terms.problem import Problem, as_problem
 from jaxmle.terms.risk import losses_of
 
 _WEIGHTS = {"case": CASE, "frequency": CASE, "sampling": SAMPLING}
+_CHANGED = 0.1  # of a variance, one step further along a direction without end
 
 
 def infer(
@@ -289,9 +290,6 @@ def _without_errors(z, direction, status):
     settled = (status == codes.DIVERGING) | (status == codes.BOUNDARY)
     moving = codes.still_moving(direction, z)
     return jnp.where(settled, moving, ~codes.is_ok(status))
-
-
-_CHANGED = 0.1  # of a variance, one step further along a direction without end
 
 
 def _fades(asked, direction, status, matrix, bread):
