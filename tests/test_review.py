@@ -69,6 +69,7 @@ def test_a_data_frame_is_a_dict_of_its_columns():
 
 
 def test_small_refusals():
+    counts = jm.models.poisson([1])
     with pytest.raises(TypeError, match="takes a function of params"):
         jm.likelihood(3, jnp.ones(2))
     with pytest.raises(TypeError, match="cannot be shared"):
@@ -76,6 +77,6 @@ def test_small_refusals():
     with pytest.raises(ValueError, match="at row 1"):
         jm.models.softmax(jnp.ones((2, 1)), jnp.array([0, -1]))
     with pytest.raises(ValueError, match="with sampling weights covariance='observed' is wrong"):
-        jm.infer(jm.models.poisson([1]), None, weights="sampling")
+        jm.infer(counts, jm.fit(counts), weights="sampling")
     with pytest.raises(ValueError, match="kind 'inverse'"):
-        jm.infer(jm.models.poisson([1]), None, weights="inverse")
+        jm.infer(counts, jm.fit(counts), weights="inverse")

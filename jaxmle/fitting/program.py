@@ -357,15 +357,14 @@ def verdict(objective: Term, space: Space, start, found: Found, limit, jacobian)
         spiked = _has_no_mode(jacobian, *constants)
         status = jnp.where(spiked, codes.NO_JOINT_MODE, status)
     status = jnp.where(jnp.all(jnp.isfinite(start)), status, codes.START_OUTSIDE)
-    if has_corners(as_objective(objective)):
-        status = jnp.where(jnp.isin(status, jnp.asarray(_UNKNOWING)), codes.CORNERED, status)
     for term in as_objective(objective).terms:
         weights = term.weights_of_rows()
         if weights is not None:
             status = jnp.where(jnp.any(weights > 0), status, codes.NO_WEIGHT)
             status = jnp.where(jnp.all((weights >= 0) & jnp.isfinite(weights)), status, codes.NEGATIVE_WEIGHT)
-    if limit is None:
-        return status
+    if limit is None:  # which knows corners better
+        cornered = has_corners(as_objective(objective)) & jnp.isin(status, jnp.asarray(_UNKNOWING))
+        return jnp.where(cornered, codes.CORNERED, status)
     objection = limit(as_objective(objective), space.params(found.z))
     objects = (status < codes.NON_FINITE_AT_START) & (objection != codes.CONVERGED)
     return jnp.where(objects, objection, status)

@@ -26,7 +26,7 @@ TABLE = [
     Row("Newton in a small region", jm.solvers.Newton(radius=1e-3), 1e-12),
     Row("Levenberg-Marquardt", jm.solvers.levenberg_marquardt(), 1e-12),
     Row("Newton in a large region", jm.solvers.Newton(switch=1.0, radius=1e3), 1e-12),
-    Row("BHHH", jm.solvers.BHHH(), 1e-12),
+    Row("BHHH", jm.solvers.BHHH(), 1e-12, repeats=1e-8),  # linear at the end: its last step is a part of what is left
     Row("Fisher scoring", jm.solvers.FisherScoring(), 1e-12),
     Row("L-BFGS", jm.solvers.LBFGS(), 1e-12),
     Row("L-BFGS that remembers three steps", jm.solvers.LBFGS(memory=3), 1e-12),
