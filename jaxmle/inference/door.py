@@ -11,8 +11,8 @@ from jaxmle.fitting.result import Fit
 
 
 def check_one_fit(fit: Fit, call: str) -> None:
-    """Raise ``ValueError`` where ``fit`` is a batch, handed over whole to the function that users write as ``call``, and
-    ``TypeError`` where it is no fit."""
+    """Raise ``ValueError`` where ``fit`` is a batch, handed over whole to the function that users write as ``call``,
+    and ``TypeError`` where it is no fit."""
     if not isinstance(fit, Fit):
         raise TypeError(
             f"{call} takes a fit, such as that of jm.fit(objective, start) or jm.Fit.at(objective, values), not a "
