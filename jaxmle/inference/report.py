@@ -81,14 +81,9 @@ def scalar_columns(inference, alpha: float) -> list[np.ndarray]:
     return [np.asarray(inference.space.scalars_of(tree)) for tree in trees]
 
 
-def distinct_labels(inference) -> list[str]:
-    """The labels of the unfixed scalars of params, with a number behind any that has occurred before."""
-    return _distinct(inference.space.scalar_labels())
-
-
 def _rows(inference, alpha):
     space, rows, at = inference.space, [], 0
-    columns, labels, held = scalar_columns(inference, alpha), distinct_labels(inference), space.held_scalars()
+    columns, labels, held = scalar_columns(inference, alpha), inference.space.scalar_labels(), space.held_scalars()
     for leaf in space.layout.leaves:
         if leaf.kind in (FREE, TIED):
             for _ in range(math.prod(space.layout.shapes[leaf.index])):
@@ -112,16 +107,6 @@ def _fixed_rows(name, value):
             names = element_names(label, array.shape)
             rows += [Row(n, (float(x), "fixed", *rest)) for n, x in zip(names, array.ravel(), strict=True)]
     return rows
-
-
-def _distinct(labels):
-    """The labels, with a number behind any that has occurred before."""
-    seen: dict[str, int] = {}
-    distinct = []
-    for label in labels:
-        seen[label] = seen.get(label, 0) + 1
-        distinct.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
-    return distinct
 
 
 def _made_of(kind) -> str:

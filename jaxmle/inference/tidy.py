@@ -3,7 +3,7 @@
 from jaxmle.core import status as codes
 from jaxmle.inference.covariances.facts import describe_covariance
 from jaxmle.inference.printed import refuse_batch
-from jaxmle.inference.report import distinct_labels, scalar_columns
+from jaxmle.inference.report import scalar_columns
 from jaxmle.tables import Row, Table
 
 TIDY = ("estimate", "std.error", "statistic", "p.value", "conf.low", "conf.high")
@@ -14,7 +14,7 @@ def tidy(inference, alpha: float):
     """One row for each unfixed number. See :meth:`jaxmle.Inference.tidy`."""
     refuse_batch(inference.status, 0, "inferences")
     numbers = zip(*scalar_columns(inference, alpha), strict=True)
-    rows = [Row(label, values) for label, values in zip(distinct_labels(inference), numbers, strict=True)]
+    rows = [Row(label, values) for label, values in zip(inference.space.scalar_labels(), numbers, strict=True)]
     return _frame(TIDY, rows).rename_axis("term").reset_index()
 
 

@@ -55,14 +55,17 @@ def element_names(name: str, shape: tuple[int, ...]) -> list[str]:
 
 
 def distinct(labels: list[str]) -> list[str]:
-    """The labels, with a number behind any that has occurred before.
+    """The labels, with a number behind any that is taken already.
 
-    >>> distinct(["x", "z", "x"])
-    ['x', 'z', 'x (2)']
+    >>> distinct(["x", "z", "x", "x (2)"])
+    ['x', 'z', 'x (2)', 'x (2) (2)']
     """
-    seen: dict[str, int] = {}
-    found = []
+    taken, found = set(), []
     for label in labels:
-        seen[label] = seen.get(label, 0) + 1
-        found.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+        name, count = label, 1
+        while name in taken:
+            count += 1
+            name = f"{label} ({count})"
+        taken.add(name)
+        found.append(name)
     return found

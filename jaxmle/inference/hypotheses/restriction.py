@@ -26,10 +26,7 @@ def scalar_names(space: Space) -> dict[str, int]:
             for name in element_names(leaf.name, space.layout.shapes[leaf.index]):
                 names[name] = at
                 at += 1
-    seen: dict[str, int] = {}
-    for i, label in enumerate(space.scalar_labels()):
-        seen[label] = seen.get(label, 0) + 1
-        names[label if seen[label] == 1 else f"{label} ({seen[label]})"] = i
+    names |= {label: i for i, label in enumerate(space.scalar_labels())}
     return {name: i for name, i in names.items() if not _is_number(name)}
 
 

@@ -29,16 +29,8 @@ def _columns(profile):
     if profile.of_function:
         labels, flat = ["function"], lambda x: np.atleast_1d(np.asarray(x))
     else:
-        labels, flat = list(_distinct(profile.space.scalar_labels())), lambda x: np.asarray(profile.space.scalars_of(x))
+        labels, flat = profile.space.scalar_labels(), lambda x: np.asarray(profile.space.scalars_of(x))
     return labels, [flat(tree) for tree in trees], list(zip(*(map(int, flat(s)) for s in pairs), strict=True))
-
-
-def _distinct(labels):
-    """The labels, with a number behind any that has occurred before."""
-    seen: dict[str, int] = {}
-    for label in labels:
-        seen[label] = seen.get(label, 0) + 1
-        yield label if seen[label] == 1 else f"{label} ({seen[label]})"
 
 
 def _notes(profile, labels, outcomes):

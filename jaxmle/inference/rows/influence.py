@@ -48,7 +48,7 @@ class Influence(Printed):
         return Table(
             title="Influence of rows",
             header=(("Rows", str(distance.size)), ("Largest first", "by Cook's distance")),
-            columns=("Cook's D", "leverage", *_distinct(self.space.z_labels())),
+            columns=("Cook's D", "leverage", *self.space.z_labels()),
             formats=("coefficient",) * (2 + z.shape[1]),
             rows=tuple(Row(f"row {i}", tuple(map(float, (distance[i], leverage[i], *z[i])))) for i in order.tolist()),
             notes=("Columns of parameters: the change in z for one more case like the row.",),
@@ -129,7 +129,3 @@ def _cooks_distance(asked, location, scores, leverage):
     own = scores[:, columns]
     lengths = jnp.einsum("ni,ij,nj->n", own, covariance_of(information).matrix, own)
     return lengths / columns.size / jnp.square(1.0 - leverage)
-
-
-def _distinct(labels):
-    return [label if labels.count(label) == 1 else f"{label} ({i})" for i, label in enumerate(labels)]
