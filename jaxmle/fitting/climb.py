@@ -11,6 +11,7 @@ from jax.core import Tracer
 
 from jaxmle.core import status as codes
 from jaxmle.core.closure import closed_over, sealed
+from jaxmle.core.compiled import compiled
 from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting import program
@@ -117,7 +118,7 @@ def check_once(objective, space, values, fresh):
     _CHECKED.add(key)
 
 
-@jax.jit
+@compiled
 def tries(space, values):
     """Points to try a function at: the start, and one off it in every direction, up and down, so that what wide layers
     add up stays small."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxmle.core import linalg
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
 from jaxmle.fitting.collapse import has_spikes, is_unbounded
 from jaxmle.fitting.head_start import head_start, stride_of
@@ -78,7 +79,7 @@ class Ended(eqx.Module):
         )
 
 
-@functools.partial(jax.jit, static_argnames=("limit", "jacobian"))
+@compiled(static_argnames=("limit", "jacobian"))
 def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, jacobian) -> Found:
     """Climb ``objective`` in ``space`` from the free leaves ``values``. See :func:`jaxmle.fitting.fit.fit`."""
     objective.check_structure()
@@ -127,7 +128,7 @@ def maximise_from_each(objective, space, starts, solver, tolerance, max_steps, *
 def forget() -> None:
     """Drop every compiled program, so that the next call of each is traced and checked again."""
     for program in PROGRAMS:
-        program.clear_cache()  # pyright: ignore[reportFunctionMemberAccess, reportAttributeAccessIssue]
+        program.clear_cache()
 
 
 PROGRAMS = [maximise, maximise_from_each]

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.core.evaluation import EXPECTED, OBSERVED
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
@@ -61,7 +62,7 @@ def bias(objective: Term | Problem, fit: Fit) -> Any:
     return space.tree_of_leaves(_bias(objective, space, fit.z, fit.status))
 
 
-@jax.jit
+@compiled
 def _bias(objective, space, z, status):
     known = all(isinstance(term, Regression) and hasattr(term.density, "information") for term in objective.terms)
     information = evaluate_in_z(objective, space, z, 2, False, EXPECTED if known else OBSERVED).curvature

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import is_traced
 from jaxmle.inference.criteria import aicc
 from jaxmle.inference.hypotheses.likelihood_ratio import is_top, why_not_top
@@ -134,7 +134,7 @@ def _refuse_values(inferences, names):
         )
 
 
-@jax.jit
+@compiled
 def _compare(facts, counts: Any, by) -> dict[str, Any]:
     llf, aic, corrected, bic, nobs, at_top = (jnp.stack(column) for column in zip(*facts, strict=True))
     sound = at_top & (nobs == nobs[0])

@@ -1,9 +1,9 @@
 """Information criteria beyond AIC and BIC."""
 
-import jax
 import jax.numpy as jnp
 
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.core.evaluation import OPG
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
@@ -97,10 +97,10 @@ def effective_parameters(objective: Term | Problem, fit: Fit):
         )
     pairs = [pair for pair in zip(objective.terms, objective.factors, strict=True) if pair[0].is_likelihood]
     likelihood = Objective(tuple(term for term, _ in pairs), tuple(factor for _, factor in pairs))
-    return _effective(objective, likelihood, fit.space.unlabelled(), fit.z, fit.status, fit.jacobian)
+    return _effective(objective, likelihood, fit.space.unlabelled(), fit.z, fit.status, jacobian=fit.jacobian)
 
 
-@jax.jit
+@compiled
 def _tic(objective, space, z, status):
     observed = evaluate_in_z(objective, space, z, 2)
     outer = evaluate_in_z(objective, space, z, 2, False, OPG)
@@ -108,13 +108,11 @@ def _tic(objective, space, z, status):
     return jnp.where(codes.is_ok(status), 2.0 * count - 2.0 * observed.log_likelihood, jnp.nan)
 
 
-def _of_curvatures(objective, likelihood, space, z, status, jacobian):
+@compiled(static_argnames="jacobian")
+def _effective(objective, likelihood, space, z, status, jacobian):
     whole = evaluate_in_z(objective, space, z, 2, jacobian).curvature
     # At a mode the gradients of likelihood and prior cancel, and with them the bend of the constraints; apart they
     # do not, and only J' A J has the trace that A has in the user's parameters.
     part = space.pull_back(likelihood.evaluate(space.lift, space.point(z), 2), z, jacobian).curvature
     count = jnp.trace(part @ covariance_of(whole).matrix)
     return jnp.where(codes.is_ok(status), count, jnp.nan)
-
-
-_effective = jax.jit(_of_curvatures, static_argnums=5)

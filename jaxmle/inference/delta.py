@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import named_leaves, where_function
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import carried, covariance_for, errors, from_scalars, normal_quantile, where_finite
@@ -104,7 +105,7 @@ def delta(
     return _delta(where_function(g), fit.space.unlabelled(), fit.z, cov, alpha)
 
 
-@jax.jit
+@compiled
 def _delta(g, space, z, cov, alpha):
     params, scalars = from_scalars(space, z)
     leaves, treedef = jax.tree_util.tree_flatten(g(params(scalars)))

@@ -1,7 +1,6 @@
 """Standard errors, tests and intervals of a fit."""
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
@@ -9,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.core.evaluation import EXPECTED, OPG
 from jaxmle.core.rarely import rarely
 from jaxmle.core.rearrange import rearrange
@@ -225,7 +225,7 @@ def is_scaled(objective: Objective) -> bool:
     return bool(losses_of(objective)) or any(term.is_likelihood and factor is not None for term, factor in pairs)
 
 
-@functools.partial(jax.jit, static_argnames=("kind", "may_diverge"))
+@compiled(static_argnames=("kind", "may_diverge"))
 def _infer(asked, direction, status, kind, may_diverge):
     objective, space, z = asked.objective, asked.space, asked.z
     rough, asked = objective.part(smooth=False), dataclasses.replace(asked, objective=objective.part(smooth=True))

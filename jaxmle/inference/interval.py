@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.core.rearrange import rearrange
 from jaxmle.parameters.space import Space
 
@@ -41,7 +42,7 @@ def _as_trees(ends, space):
     return tuple(space.tree_of_leaves(leaves) for leaves in ends)
 
 
-@jax.jit
+@compiled
 def _ends(space, z, bse_z, bse, sides, alpha):
     scalars = jnp.concatenate([leaf.ravel() for leaf in bse])
     ends = _interval(space, z, bse_z, scalars, sides, alpha)

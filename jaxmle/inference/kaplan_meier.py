@@ -1,10 +1,10 @@
 """The survival curve of censored times, without a model."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import as_array
 
 
@@ -52,7 +52,7 @@ def kaplan_meier(time, event, weights=None) -> Survival:
     return _kaplan_meier(time, event.astype(bool), weights)
 
 
-@jax.jit
+@compiled
 def _kaplan_meier(time, event, weights):
     order = jnp.argsort(time)
     time, event, weights = time[order], event[order], weights[order]

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from jaxmle import densities
+from jaxmle.core.compiled import compiled
 from jaxmle.densities import catalogue
 from jaxmle.densities.catalogue import KNOWN, POSITIVE, Entry
 from jaxmle.models import censoring
@@ -187,7 +187,7 @@ def _has_location(entry: Entry, fixed) -> bool:
     return all(entry.kinds[name] == KNOWN for name in fixed)
 
 
-@functools.partial(jax.jit, static_argnames="name")
+@compiled(static_argnames="name")
 def _begin(name: str, y, upper, weights, known):
     """Where the parameters start: what is fixed as it is, what cannot be had (the sample is no sample of this density)
     at one where it is positive, at zero elsewhere."""

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle.core import linalg
+from jaxmle.core.compiled import compiled
 from jaxmle.core.evaluation import Evaluation
 from jaxmle.densities import normal as density
 from jaxmle.models.design import as_design, as_rows_of, line
@@ -53,7 +54,7 @@ def linear(x, y, weights=None, *, offset=None, labels: Sequence[str] | None = No
     return Problem(as_objective(term), start, "Linear regression", exact_linear_fit, two_conventions(x.shape[1]))
 
 
-@jax.jit
+@compiled
 def _least_squares(x, y, weights):
     """Least squares by normal equations in unit columns, refined twice; where they are singular zeros and the size of
     the response."""

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import as_leaf
 from jaxmle.densities import normal as density
 from jaxmle.models.design import as_response, as_weights
@@ -57,7 +58,7 @@ def nonlinear_least_squares(f: Callable, x, y, start: dict[str, Any], weights=No
     )
 
 
-@jax.jit
+@compiled
 def _first_scale(f, params, x, y, weights):
     """The root of the mean square of the residuals at the start."""
     mean = over_rows(lambda row: f(params, row), x)(row_tools.open_shared(x))

@@ -1,9 +1,9 @@
 """One sample of a distribution: a model for each, started at its closed form."""
 
-import jax
 import jax.numpy as jnp
 
 from jaxmle import densities
+from jaxmle.core.compiled import compiled
 from jaxmle.models.design import as_floats, as_response, as_weights
 from jaxmle.models.scale import exact_fit, mean_and_scale, two_conventions, weighted_mean
 from jaxmle.parameters import interval, positive
@@ -147,19 +147,19 @@ def _logit(p):
     return jnp.log(p) - jnp.log1p(-p)
 
 
-@jax.jit
+@compiled
 def _share(share):
     """A share strictly between zero and one to start from: ``share`` itself where it is."""
     return jnp.where((share > 0) & (share < 1), share, jnp.where(share >= 1, 0.9, 0.1))
 
 
-@jax.jit
+@compiled
 def _share_of_trials(y, n, weights):
     trials = jnp.broadcast_to(n, y.shape)
     return trials, _share(weighted_mean(y.astype(trials.dtype), weights) / weighted_mean(trials, weights))
 
 
-@jax.jit
+@compiled
 def _above_zero(mean):
     """A positive mean to start from: ``mean`` itself where it is."""
     return jnp.where(mean > 0, mean, jnp.where(mean <= 0, 0.1, mean))

@@ -4,14 +4,14 @@ import functools
 import math
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.terms.rows import counted, weighted
 
 
-@jax.jit
+@compiled
 def mean_and_scale(y, weights=None):
     """The mean of ``y`` and its standard deviation (dividing by n); if that is zero, the rounding error of ``y``."""
     y = counted(y, weights)
@@ -20,7 +20,7 @@ def mean_and_scale(y, weights=None):
     return middle, jnp.where(spread > jnp.finfo(y.dtype).tiny, spread, size * jnp.finfo(y.dtype).eps)
 
 
-@jax.jit
+@compiled
 def root_mean_square(residuals, weights=None):
     """The root of the weighted mean square of ``residuals``, without overflow on the way; tiny where it is zero."""
     residuals = counted(residuals, weights)
@@ -42,7 +42,7 @@ def unit_of(y):
     return jnp.where((size > 0) & jnp.isfinite(size), size, 1.0)
 
 
-@jax.jit
+@compiled
 def weighted_mean(values, weights=None):
     """The mean of ``values`` by case weights, about the first value so that no digits are lost to their level."""
     values = counted(values, weights)

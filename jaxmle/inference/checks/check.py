@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmle.core import linalg
+from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.climb import Ascent, ascent, tries
 from jaxmle.fitting.program import evaluate_in_z
@@ -57,7 +58,7 @@ def _points(what: Ascent):
     return tries(what.bare, what.values)
 
 
-@jax.jit
+@compiled
 def _look(objective, space, z):
     """The evaluation at ``z``, central differences of the value over two steps, and the rounding error of these."""
     evaluation: Any = evaluate_in_z(objective, space, z, 2)

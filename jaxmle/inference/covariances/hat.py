@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxmle.core.compiled import compiled
 from jaxmle.core.dependence import dependence
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
@@ -183,7 +184,7 @@ def _curvature(term, eta, j):
     return -noise_derivatives(term.log_density, eta, [j], row_tools.open_shared(term.y), 2)[2][:, 0, 0]
 
 
-@jax.jit
+@compiled
 def _leverage(asked):
     location = location_of(asked)
     if isinstance(location, str):

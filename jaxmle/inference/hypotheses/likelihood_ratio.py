@@ -1,10 +1,10 @@
 """The likelihood ratio test of nested models."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import is_traced
 from jaxmle.inference.asked import SAMPLING
 from jaxmle.inference.hypotheses.hypothesis import Test
@@ -112,7 +112,7 @@ def why_not_top(inference: Inference) -> str:
     return f"{codes.sentence(status)}, and is not at its maximum: {short}; go on from there, by jm.polish or jm.fit"
 
 
-@jax.jit
+@compiled
 def _statistic(llf_larger, llf_smaller, nobs_larger, nobs_smaller, at_tops):
     statistic = 2.0 * (llf_larger - llf_smaller)
     # What rounding, and fits that stop at their tolerance, can leave below zero.

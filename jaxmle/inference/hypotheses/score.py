@@ -1,6 +1,5 @@
 """The score test: how steep the log-likelihood still is where the hypothesis holds."""
 
-import functools
 from typing import Any
 
 import jax
@@ -8,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.program import evaluate_in_z
@@ -145,7 +145,7 @@ def _differ(a, b, dtype):
     return ~jnp.all((jnp.abs(a - b) <= slack) | (a == b) | (jnp.isnan(a) & jnp.isnan(b)))
 
 
-@functools.partial(jax.jit, static_argnames="curvature")
+@compiled(static_argnames="curvature")
 def _score(objective, space, values, status, nested, *, curvature):
     z = space.to_z(values)
     evaluation = evaluate_in_z(objective, space, z, 2, False, curvature)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmle.core import linalg
+from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import as_array, as_leaf, is_traced
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import carried, count_scalars, covariance_for, from_scalars
@@ -117,12 +118,12 @@ def _in_words(matrix, value, space) -> str:
     return ", ".join(f"{describe_direction(row, labels)} = {right:.6g}" for row, right in pairs)
 
 
-@jax.jit
+@compiled
 def _of_matrix(matrix, value, space, z, cov):
     return wald_statistic(matrix @ space.scalars(z) - value, matrix, cov)
 
 
-@jax.jit
+@compiled
 def _of_function(function, space, z, cov):
     params, scalars = from_scalars(space, z)
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxmle.core.compiled import compiled
 from jaxmle.densities.censoring import Censored
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.predictions.quantity import the_regression
@@ -37,12 +38,12 @@ def marginal(objective: Term | Problem, fit: Fit, points: Any, survival: bool = 
     return _marginal(term, fit.space.unlabelled(), fit.z, points, survival)
 
 
-@jax.jit
+@compiled
 def _density_at(term, space, z, points):
     return _mean_of(term, space, z, points, log_density(_bare(term.density)))
 
 
-@jax.jit
+@compiled
 def _survival_at(term, space, z, points):
     return _mean_of(term, space, z, points, _bare(term.density).logsf)
 

@@ -1,6 +1,5 @@
 """Marginal effects: how the predicted mean moves with the columns of the data."""
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from jax.scipy.special import erfc
 from jaxtyping import Array, Float
 
+from jaxmle.core.compiled import compiled
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import carried, covariance_for, errors, from_scalars, normal_quantile, where_finite
 from jaxmle.inference.door import as_alpha, check_one_fit
@@ -121,7 +121,7 @@ def margins(
     return Margins(**found, columns=tuple(column.name for column in chosen), what=what, at=at)
 
 
-@functools.partial(jax.jit, static_argnames=("places", "what", "at"))
+@compiled(static_argnames=("places", "what", "at"))
 def _margins(term, space, z, cov, alpha, *, places, what, at):
     kind = MEAN if hasattr(term.density, MEAN) else PROBABILITY
     quantity = quantity_of(term, space, z, kind)

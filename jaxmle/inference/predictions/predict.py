@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmle.core.compiled import compiled
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import covariance_for, errors, from_scalars, normal_quantile, where_finite
 from jaxmle.inference.door import as_alpha, check_one_fit
@@ -125,7 +126,7 @@ def predict(
     return _predict(term, fit.space.unlabelled(), fit.z, cov, rows, q, alpha, kind=kind)
 
 
-@functools.partial(jax.jit, static_argnames="kind")
+@compiled(static_argnames="kind")
 def _predict(term, space, z, cov, rows, q, alpha, *, kind):
     quantity = quantity_of(term, space, z, kind)
     params, scalars = from_scalars(space, z)

@@ -1,7 +1,6 @@
 """The profile itself: how far the log-posterior falls as one number is held at each of some values."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import as_leaf
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
@@ -92,7 +92,7 @@ def profile_curve(
         )
 
 
-@functools.partial(jax.jit, static_argnames=("targets", "jacobian"))
+@compiled(static_argnames=("targets", "jacobian"))
 def _curve(objective, space, z, status, points, max_steps, function, *, targets, jacobian):
     def evaluate(z, order):
         return dataclasses.replace(evaluate_in_z(objective, space, z, order, jacobian), gauss_newton=None)

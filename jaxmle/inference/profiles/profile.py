@@ -1,7 +1,6 @@
 """Intervals by profile likelihood."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import as_leaf, is_traced
 from jaxmle.fitting.program import evaluate_in_z
@@ -200,7 +200,7 @@ def _put_together(found, fit, facts) -> Profile:
     )
 
 
-@functools.partial(jax.jit, static_argnames=("targets", "jacobian"))
+@compiled(static_argnames=("targets", "jacobian"))
 def _profile(objective, space, z, status, level, max_steps, function, *, targets, jacobian):
     def evaluate(z, order):
         return dataclasses.replace(evaluate_in_z(objective, space, z, order, jacobian), gauss_newton=None)

@@ -1,7 +1,6 @@
 """Sections through a log-posterior: its value where some numbers are held at given points."""
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.profiles.profile import check, foreign_fit
@@ -98,7 +98,7 @@ def _check_places(space, targets):
         raise ValueError(f"{' and '.join(labels)} are tied and move as one: ask for one of them")
 
 
-@functools.partial(jax.jit, static_argnames=("targets", "profiled", "jacobian"))
+@compiled(static_argnames=("targets", "profiled", "jacobian"))
 def _section(objective, space, z, points, *, targets, profiled, jacobian):
     places = np.asarray(targets.places)
     rest = np.setdiff1d(np.arange(z.size), places)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import is_traced
 from jaxmle.inference.door import as_alpha
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
@@ -155,7 +156,8 @@ def _ends(drawn: Bootstrap, alpha, kind: int):
     )
 
 
-def _of_each(values, estimate, acceleration, errors, error, alpha, kind):
+@compiled(static_argnames="kind")
+def _ends_of_each(values, estimate, acceleration, errors, error, alpha, kind):
     def one(values, estimate, acceleration, errors, error):
         if kind == draw_interval.PERCENTILE:
             return draw_interval.percentile(values, alpha)
@@ -168,6 +170,3 @@ def _of_each(values, estimate, acceleration, errors, error, alpha, kind):
     alpha = jnp.asarray(alpha, values.dtype)
     axes = (1, 0, 0, None if errors is None else 1, None if error is None else 0)
     return jax.vmap(one, in_axes=axes)(values, estimate, acceleration, errors, error)
-
-
-_ends_of_each = jax.jit(_of_each, static_argnames="kind")

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.asked import Asked
@@ -103,7 +104,7 @@ def smooth_objective(objective: Term | Problem, what: str):
     return objective
 
 
-@jax.jit
+@compiled
 def _influence(asked: Asked, status) -> dict[str, Any]:
     space, z = asked.space, asked.z
     curvature: Any = evaluate_in_z(asked.objective, space, z, 2, asked.jacobian).curvature

@@ -1,6 +1,5 @@
 """Leave-one-out log-likelihoods, approximated without fitting again."""
 
-import functools
 from typing import Any
 
 import jax
@@ -9,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.asked import Asked
@@ -135,7 +135,7 @@ def _alone(objective, kind):
     return the_regression(objective)
 
 
-@functools.partial(jax.jit, static_argnames="kind")
+@compiled(static_argnames="kind")
 def _predicted(term, space, z, without, *, kind):
     quantity = quantity_of(term, space, z, kind)
 
@@ -146,7 +146,7 @@ def _predicted(term, space, z, without, *, kind):
     return over_rows(one, rows)(open_shared(rows))
 
 
-@jax.jit
+@compiled
 def _loo(asked: Asked, status) -> dict[str, Any]:
     evaluation: Any = evaluate_in_z(asked.objective, asked.space, asked.z, 2, asked.jacobian)
     rows = left_out(asked, evaluation.curvature, covariance_of(evaluation.curvature))

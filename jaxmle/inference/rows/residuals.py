@@ -1,6 +1,5 @@
 """Residuals of a regression: what each row leaves unexplained."""
 
-import functools
 from math import log, pi
 from typing import Any
 
@@ -9,6 +8,7 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtri
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jaxmle.core.compiled import compiled
 from jaxmle.core.special import log_ndtr
 from jaxmle.densities.censoring import Censored
 from jaxmle.fitting.result import Fit
@@ -98,7 +98,7 @@ def _check(term, kind, key):
         )
 
 
-@functools.partial(jax.jit, static_argnames="kind")
+@compiled(static_argnames="kind")
 def _residuals(term, space, z, key, *, kind):
     params, y = space.params(z), row_tools.open_shared(term.y)
     eta, density = term.predictions(params), term.density

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxmle.core.compiled import compiled
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.door import check_one_fit
 from jaxmle.parameters.space import Space
@@ -82,6 +83,6 @@ def check_has_rows(objective: Objective, space: Space, z: Float[Array, " m"]) ->
         )
 
 
-@jax.jit
+@compiled
 def _scores(objective, space, z):
     return scores_in_z(objective, space, z)
