@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 _MOST = 4096
-_RECIPES: dict = {}
-_HELD: dict = {}  # which Python floats the recipes of a structure hold the values of
+_RECIPES: dict = {}  # by structure, by which Python floats the recipe holds the values of, and by these values
+_ARRAYS: dict[type, bool] = {}  # which types are arrays: asking costs more than looking it up
 
 
 class ArraySlot:
@@ -37,25 +37,33 @@ def rearrange(function: Callable, *trees):
     """
     leaves, treedef = jax.tree_util.tree_flatten(trees)
     key = (function, treedef, *[_kind(leaf) for leaf in leaves])
-    for held in _HELD.get(key, ()):
-        recipe = _RECIPES.get((key, held, *[leaves[i] for i in held]))
+    recipes = _RECIPES.get(key)  # once: what takes time is comparing structures
+    if recipes is None:
+        if len(_RECIPES) >= _MOST:
+            _RECIPES.clear()
+        recipes = _RECIPES[key] = {}
+    for held, of_values in recipes.items():
+        recipe = of_values.get(tuple([leaves[i] for i in held]))
         if recipe is not None:
             break
     else:
         recipe, held = _record(function, leaves, treedef)
-        if len(_RECIPES) >= _MOST:
-            _RECIPES.clear()
-            _HELD.clear()
-        _RECIPES[(key, held, *[leaves[i] for i in held])] = recipe
-        _HELD.setdefault(key, set()).add(held)
+        of_values = recipes.setdefault(held, {})
+        if len(of_values) >= _MOST:
+            of_values.clear()
+        of_values[tuple([leaves[i] for i in held])] = recipe
     picks, out = recipe
     return jax.tree_util.tree_unflatten(out, [leaves[p] if type(p) is int else p[0] for p in picks])
 
 
 def _kind(leaf):
-    if isinstance(leaf, jax.Array | np.ndarray | np.generic):
-        return leaf.shape, leaf.dtype
-    return float if type(leaf) is float else leaf
+    kind = type(leaf)
+    if kind is float:
+        return float
+    is_array = _ARRAYS.get(kind)
+    if is_array is None:
+        is_array = _ARRAYS[kind] = isinstance(leaf, jax.Array | np.ndarray | np.generic)
+    return (leaf.shape, leaf.dtype) if is_array else leaf
 
 
 def _record(function, leaves, treedef):
