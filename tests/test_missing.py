@@ -60,11 +60,11 @@ def test_whole_numbers_and_flags_with_gaps_stay_what_they_are(make):
 def test_the_table_reports_dropped_rows_after_what_else_it_remarks():
     problem = jm.models.linear.from_formula("rate ~ income + region", with_gaps(), missing="drop")
     fit = jm.fit(problem)
-    notes = jm.summary(problem + jm.priors.normal("beta"), fit).notes
-    assert notes[-1] == (
-        f"Dropped 2 of {len(FRAME)} rows: values of columns income, region are missing in 2 rows: 1, 3 (counted from "
-        "zero)."
-    )
+    notes = jm.summary(problem, fit).notes
+    with_prior = jm.summary(problem + jm.priors.normal("beta"), fit).notes
+    which = "values of columns income, region are missing in 2 rows: 1, 3 (counted from zero)"
+    for remarks in (notes, with_prior):
+        assert remarks[-1] == f"Dropped 2 of {len(FRAME)} rows: {which}."
     assert any("residual standard error" in note for note in notes)
 
 
@@ -88,7 +88,9 @@ def test_arrays_are_cut_with_the_rows_and_their_own_gaps_dropped():
     kept = FRAME.drop(index=[1, 30])
     expected = POISSON.from_formula("passed ~ income", kept, weights="cases", offset="known")
     np.testing.assert_array_equal(coefficients(problem), coefficients(expected))
-    assert "values of columns income, weights are missing in 2 rows: 1, 30" in next(iter(problem.remarks({}, 1)))
+    assert "values of columns income, weights are missing in 2 rows: 1, 30" in next(
+        iter(problem.remarks({}, 1, frozenset()))
+    )
 
 
 def test_the_report_is_structure_that_compiles_nothing_anew():

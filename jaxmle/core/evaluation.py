@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 OBSERVED, OPG, EXPECTED = "observed", "opg", "expected"
+_ROUNDINGS = 8  # of a sum, in units of eps times its magnitude: blocks of rows keep them few
 
 
 class Evaluation(eqx.Module):
@@ -33,6 +34,11 @@ class Evaluation(eqx.Module):
     def value(self) -> Float[Array, ""]:
         """The log-posterior: log-likelihood plus log-prior."""
         return self.log_likelihood + self.log_prior
+
+    @property
+    def rounding(self):
+        """The rounding error of ``value``."""
+        return rounding_of_sum(self.magnitude)
 
     @property
     def approximate_curvature(self):
@@ -61,6 +67,18 @@ class Evaluation(eqx.Module):
 
 def _add(a, b):
     return None if a is None or b is None else a + b
+
+
+def rounding_of_sum(magnitude):
+    """The rounding error of a sum over rows of this ``magnitude``, in its floating type."""
+    return _ROUNDINGS * float(jnp.finfo(magnitude.dtype).eps) * (1.0 + magnitude)
+
+
+def shortfall(rounding, magnitude, decrement):
+    """By how much a value may lie below that of its maximum: its ``rounding``, and twice what a Newton step would still
+    gain. Where no curvature was taken that is a guess by the ``magnitude``, with more room."""
+    guess = float(jnp.finfo(magnitude.dtype).eps) ** (2 / 3) * (1.0 + magnitude)
+    return rounding + jnp.where(jnp.isfinite(decrement), decrement**2, guess)
 
 
 def derivatives(function: Callable, point: Float[Array, " m"], order: int) -> tuple[Any, Any, Any]:

@@ -9,14 +9,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from jaxmle.core import status as codes
+from jaxmle.core.evaluation import rounding_of_sum, shortfall
 from jaxmle.fitting.climb import Options, ascent, climb
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.parameters.starts import first_start, free_values
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem
-
-_ROUNDINGS = 8  # of a sum, in units of eps times its magnitude: blocks of rows keep them few
 
 
 def fit_best(
@@ -76,18 +75,11 @@ def _pick(found, objective, space, jacobian):
     at = jnp.where(jnp.any(good), jnp.argmax(rank), jnp.argmax(value))
     best = jax.tree.map(lambda leaf: leaf[at], found)
     magnitude = jnp.maximum(evaluate_in_z(objective, space, best.z, 0, jacobian).magnitude, jnp.abs(best.value))
-    slack = _uncertainty(magnitude.astype(value.dtype), found.newton_decrement)
+    magnitude = magnitude.astype(value.dtype)
+    slack = shortfall(rounding_of_sum(magnitude), magnitude, found.newton_decrement)
     order = jnp.argsort(-rank)
     falls = jnp.diff(rank[order], prepend=rank[order][:1]) < -slack[order]
     number = jnp.zeros(value.size, int).at[order].set(jnp.cumsum(falls))
     maximum = jnp.where(good, number, -1)
     reached = jnp.sum(maximum == 0)
     return best, reached, {"value": found.value, "status": found.status, "z": found.z, "maximum": maximum}
-
-
-def _uncertainty(magnitude, decrement):
-    """By how much each lane's value may lie below that of its maximum: the rounding error of a sum of ``magnitude``,
-    and twice what its last Newton step would still gain. Where no curvature was taken it is a guess, with more room."""
-    eps = jnp.finfo(magnitude.dtype).eps
-    guess = eps ** (2 / 3) * (1.0 + magnitude)
-    return _ROUNDINGS * eps * (1.0 + magnitude) + jnp.where(jnp.isfinite(decrement), decrement**2, guess)

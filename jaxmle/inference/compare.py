@@ -11,9 +11,9 @@ from jaxtyping import Array, Float
 from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import is_traced
 from jaxmle.inference.criteria import aicc
-from jaxmle.inference.hypotheses.likelihood_ratio import is_top, why_not_top
 from jaxmle.inference.inference import Inference
 from jaxmle.inference.printed import Printed, refuse_batch
+from jaxmle.inference.top import is_top, why_not_top
 from jaxmle.tables import Row, Table
 
 CRITERIA = ("aic", "aicc", "bic")
@@ -99,7 +99,7 @@ def compare(
     if len(names) != len(models) or len(set(names)) != len(names):
         raise ValueError(f"there are {len(models)} models and the names {', '.join(names)}: one each, all different")
     _refuse_values(models, names)
-    facts = [(i.llf, i.aic, aicc(i), i.bic, i.nobs, is_top(i)) for i in models]
+    facts = [(i.llf, i.aic, aicc(i), i.bic, i.nobs, is_top(i.status, i.newton_decrement)) for i in models]
     counts = tuple(inference.z.shape[-1] for inference in models)
     return Comparison(**_compare(facts, counts, CRITERIA.index(by)), names=names, by=by)
 
@@ -124,8 +124,9 @@ def _refuse_values(inferences, names):
     if is_traced([(inference.status, inference.nobs) for inference in inferences]):
         return
     for inference, name in zip(inferences, names, strict=True):
-        if not is_top(inference):
-            raise ValueError(f"{name} cannot be compared: {why_not_top(inference)}")
+        if not is_top(inference.status, inference.newton_decrement):
+            why = why_not_top(inference.status, inference.newton_decrement)
+            raise ValueError(f"{name} cannot be compared: {why}")
     if len({float(inference.nobs) for inference in inferences}) > 1:
         each = ", ".join(f"{name} {float(i.nobs):g}" for name, i in zip(names, inferences, strict=True))
         raise ValueError(

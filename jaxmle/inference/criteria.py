@@ -2,7 +2,6 @@
 
 import jax.numpy as jnp
 
-from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
 from jaxmle.core.evaluation import OPG
 from jaxmle.fitting.program import evaluate_in_z
@@ -11,6 +10,7 @@ from jaxmle.inference.covariances.covariance import covariance_of
 from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.infer import has_prior, is_scaled
 from jaxmle.inference.inference import Inference
+from jaxmle.inference.top import is_top, newton_decrement
 from jaxmle.terms.objective import Objective, Term
 from jaxmle.terms.problem import Problem, as_problem
 
@@ -20,7 +20,7 @@ def aicc(inference: Inference):
 
     Arguments: ``inference``, what :func:`jaxmle.infer` returned; k its free parameters, n its observations.
 
-    Returns a number; NaN where there are no more than k + 1 observations, and where the AIC is (a prior).
+    Returns a number; NaN where there are no more than k + 1 observations, and where the AIC is (a prior, no maximum).
 
     >>> import jaxmle as jm
     >>> problem = jm.models.poisson([2.0, 3.0, 4.0])
@@ -44,8 +44,8 @@ def tic(objective: Term | Problem, fit: Fit):
 
     Arguments: what was fitted, a likelihood of rows, and the fit.
 
-    Returns a number; NaN where the fit failed or the information is not positive definite. Works under ``jax.jit`` and
-    ``jax.vmap``.
+    Returns a number; NaN where the fit failed or stopped short of its maximum, or the information is not positive
+    definite. Works under ``jax.jit`` and ``jax.vmap``.
 
     Errors: ``ValueError`` with a prior, a loss, or a likelihood multiplied by a number; ``TypeError`` for a
     log-likelihood that gives one number for all rows.
@@ -75,8 +75,8 @@ def effective_parameters(objective: Term | Problem, fit: Fit):
 
     Arguments: what was fitted, with smooth priors, and the fit.
 
-    Returns a number; NaN where the fit failed or the curvature of the whole is not positive definite. Works under
-    ``jax.jit`` and ``jax.vmap``.
+    Returns a number; NaN where the fit failed or stopped short of its mode, or the curvature of the whole is not
+    positive definite. Works under ``jax.jit`` and ``jax.vmap``.
 
     Errors: ``TypeError`` for a prior that has kinks.
 
@@ -105,14 +105,15 @@ def _tic(objective, space, z, status):
     observed = evaluate_in_z(objective, space, z, 2)
     outer = evaluate_in_z(objective, space, z, 2, False, OPG)
     count = jnp.trace(covariance_of(observed.curvature).matrix @ outer.curvature)
-    return jnp.where(codes.is_ok(status), 2.0 * count - 2.0 * observed.log_likelihood, jnp.nan)
+    at_top = is_top(status, newton_decrement(observed))
+    return jnp.where(at_top, 2.0 * count - 2.0 * observed.log_likelihood, jnp.nan)
 
 
 @compiled(static_argnames="jacobian")
 def _effective(objective, likelihood, space, z, status, jacobian):
-    whole = evaluate_in_z(objective, space, z, 2, jacobian).curvature
+    whole = evaluate_in_z(objective, space, z, 2, jacobian)
     # At a mode the gradients of likelihood and prior cancel, and with them the bend of the constraints; apart they
     # do not, and only J' A J has the trace that A has in the user's parameters.
     part = space.pull_back(likelihood.evaluate(space.lift, space.point(z), 2), z, jacobian).curvature
-    count = jnp.trace(part @ covariance_of(whole).matrix)
-    return jnp.where(codes.is_ok(status), count, jnp.nan)
+    count = jnp.trace(part @ covariance_of(whole.curvature).matrix)
+    return jnp.where(is_top(status, newton_decrement(whole)), count, jnp.nan)

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
-from jaxmle.core.evaluation import EXPECTED, OPG
+from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG
 from jaxmle.core.rarely import rarely
 from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
@@ -25,6 +25,7 @@ from jaxmle.inference.covariances.replicated import REFITS, as_draws
 from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.inference import Inference
 from jaxmle.inference.interval import sides_at_limit
+from jaxmle.inference.top import is_top, newton_decrement
 from jaxmle.tables import Table
 from jaxmle.terms.objective import Objective, Term
 from jaxmle.terms.problem import Problem, as_problem
@@ -191,6 +192,7 @@ def _put_together(found, fit, facts) -> Inference:
         params=fit.params,
         status=fit.status,
         z=fit.z,
+        direction=fit.direction,
         jacobian=fit.jacobian,
         space=fit.space,
         **trees,
@@ -236,26 +238,23 @@ def _infer(asked, direction, status, kind, may_diverge):
         lost = lost | _fades(asked, direction, status, inverse.matrix, KINDS[kind].bread)
     carries = KINDS[kind].whole is None and KINDS[kind].bread != OPG and not objective.is_rough
     at_boundary = (status == codes.BOUNDARY) & carries
-    cov_z, cov, directions = in_params(space, z, covariance, lost, at_boundary)
+    cov_z, cov, directions = in_params(space, z, direction, covariance, lost, at_boundary)
     scalars = space.scalars(z)
     bse = jnp.where(jnp.asarray(space.held_scalars()), jnp.nan, jnp.sqrt(jnp.diagonal(cov)))
     zvalues = scalars / bse
-    llf, nobs, count = evaluation.log_likelihood, asked.nobs(), z.size
-    aic, bic = 2.0 * count - 2.0 * llf, count * jnp.log(nobs) - 2.0 * llf
-    is_top = codes.is_ok(status) | (status == codes.BOUNDARY)
-    no_model = has_prior(objective) or is_scaled(objective) or asked.jacobian or asked.weights == SAMPLING
     pvalues = jax.scipy.special.erfc(jnp.abs(zvalues) / jnp.sqrt(jnp.asarray(2.0, z.dtype)))
     trees = {"bse": bse, "zvalues": zvalues, "pvalues": pvalues}
+    decrement = newton_decrement(evaluation if KINDS[kind].bread == OBSERVED else information(asked, OBSERVED))
     log_prior = evaluation.log_prior + rough.rough_value(space.params(z))
     arrays = {
         "cov": cov,
         "bse_z": jnp.sqrt(jnp.diagonal(cov_z)),
-        "llf": llf,
+        "llf": evaluation.log_likelihood,
+        "rounding": evaluation.rounding,
         "logprior": log_prior - (space.log_det(z) if asked.jacobian else 0.0),
-        "aic": jnp.full_like(aic, jnp.nan) if no_model else jnp.where(is_top, aic, jnp.nan),
-        "bic": jnp.full_like(bic, jnp.nan) if no_model else jnp.where(is_top, bic, jnp.nan),
-        "nobs": nobs,
-        "newton_decrement": jnp.sqrt(evaluation.gradient @ inverse.matrix @ evaluation.gradient),
+        **_criteria(objective, asked, evaluation.log_likelihood, is_top(status, decrement)),
+        "nobs": asked.nobs(),
+        "newton_decrement": decrement,
         "eigenvalues": covariance.eigenvalues,
         "directions": directions,
         "indefinite": covariance.indefinite,
@@ -264,6 +263,15 @@ def _infer(asked, direction, status, kind, may_diverge):
     }
     leaves = {key: space.leaves_of_scalars(scalars, jnp.nan) for key, scalars in trees.items()}
     return {"trees": leaves, "arrays": arrays}
+
+
+def _criteria(objective, asked, llf, at_top):
+    """AIC and BIC: NaN where ``llf`` is not the maximum of a model's log-likelihood."""
+    count = asked.z.size
+    is_model = not (has_prior(objective) or is_scaled(objective) or asked.jacobian or asked.weights == SAMPLING)
+    sound = at_top & is_model
+    aic, bic = 2.0 * count - 2.0 * llf, count * jnp.log(asked.nobs()) - 2.0 * llf
+    return {"aic": jnp.where(sound, aic, jnp.nan), "bic": jnp.where(sound, bic, jnp.nan)}
 
 
 def _covariance(asked, kind):
@@ -286,10 +294,12 @@ def _covariance(asked, kind):
 
 
 def _without_errors(z, direction, status):
-    """Which numbers have no standard error because of how the fit ended."""
-    settled = (status == codes.DIVERGING) | (status == codes.BOUNDARY)
+    """Which numbers have no standard error because of how the fit ended: all of them where one that diverges does not
+    tell which it moved."""
+    diverging = status == codes.DIVERGING
     moving = codes.still_moving(direction, z)
-    return jnp.where(settled, moving, ~codes.is_ok(status))
+    moving = moving | (diverging & ~jnp.any(moving))
+    return jnp.where(diverging | (status == codes.BOUNDARY), moving, ~codes.is_ok(status))
 
 
 def _fades(asked, direction, status, matrix, bread):

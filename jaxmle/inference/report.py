@@ -10,6 +10,7 @@ from jaxmle.inference.asked import SAMPLING
 from jaxmle.inference.covariances.facts import at_limits, describe_covariance, remarks_on
 from jaxmle.inference.covariances.kinds import KINDS
 from jaxmle.inference.printed import ends_of, refuse_batch
+from jaxmle.inference.top import is_top, what_is_missing
 from jaxmle.parameters.layout import FIXED, FREE, TIED, element_names
 from jaxmle.tables import Row, Table
 
@@ -55,6 +56,7 @@ _SHORT = {
     codes.COMPLETED: "completed as asked",
     codes.FLAT: "converged, flat",
     codes.GIVEN: "values given",
+    codes.STOPPED_EARLY: "stopped early",
     codes.AT_CORNER: "at a corner",
     codes.OUT_OF_STEPS: "OUT OF STEPS",
     codes.STALLED: "STALLED",
@@ -64,6 +66,12 @@ _SHORT = {
     codes.BOUNDARY: "ON THE BOUNDARY",
     codes.SADDLE: "NOT A MAXIMUM",
     codes.NON_FINITE: "NOT FINITE",
+}
+
+
+_UNCOUNTED = {
+    codes.FLAT: "those that the data leave free do not count",
+    codes.BOUNDARY: "one on the boundary of its space does not count as one",
 }
 
 
@@ -127,7 +135,15 @@ def _notes(inference):
     yield from remarks_on(inference)
     yield from _missing_criteria(inference)
     if inference.remarks is not None:
-        yield from inference.remarks(inference.params, float(inference.nobs))
+        yield from inference.remarks(inference.params, float(inference.nobs), _maximised(inference))
+
+
+def _maximised(inference) -> frozenset[str]:
+    """The names of the leaves that are at their maximum likelihood estimate."""
+    is_mle = not (inference.has_prior or inference.is_scaled or inference.jacobian)
+    if not (is_mle and is_top(inference.status, inference.newton_decrement)):
+        return frozenset()
+    return frozenset(leaf.name for leaf in inference.space.layout.leaves if leaf.kind == FREE)
 
 
 def _missing_errors(inference):
@@ -152,7 +168,7 @@ def _missing_errors(inference):
     else:
         missing = ~np.isfinite(np.asarray(inference.bse_z)) & (np.asarray(inference.sides) == 0)
         if int(inference.status) == codes.BOUNDARY:  # at an edge that several numbers have together: told apart
-            told = inference.space.edge_words(inference.z)
+            told = inference.space.edge_words(inference.z, inference.direction)
             missing &= np.array([not told[leaf] for leaf in inference.space.leaf_names()], bool)
         if missing.any():
             yield f"No standard error exists for {', '.join(np.asarray(inference.space.z_labels())[missing])}."
@@ -160,8 +176,15 @@ def _missing_errors(inference):
 
 def _missing_criteria(inference):
     """Why AIC and BIC are not defined."""
-    if not codes.is_ok(int(inference.status)) and int(inference.status) != codes.BOUNDARY:
+    status, decrement = int(inference.status), inference.newton_decrement
+    is_model = not (inference.has_prior or inference.is_scaled or inference.jacobian or inference.weights == SAMPLING)
+    if status in (codes.FLAT, codes.BOUNDARY):
+        if is_model:
+            yield f"AIC and BIC count parameters, and {_UNCOUNTED[status]}."
+    elif not codes.is_ok(status):
         yield "AIC and BIC are those of a maximum, and there is none here."
+    elif is_model and not is_top(status, decrement):
+        yield f"AIC and BIC are those of a maximum, and this is none: {what_is_missing(decrement)}."
     if inference.losses:
         yield (
             f"The objective has a loss ({', '.join(inference.losses)}), so it is no model's log-likelihood: standard "

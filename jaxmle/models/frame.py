@@ -117,9 +117,9 @@ class Gaps:
 def dropped_rows(gaps: Gaps, others: Callable | None):
     """The remark that the rows of ``gaps`` were dropped, after the ``others`` of the problem."""
 
-    def remark(params, nobs):
+    def remark(params, nobs, maximised):
         if others is not None:
-            yield from others(params, nobs)
+            yield from others(params, nobs, maximised)
         yield f"Dropped {len(gaps.rows)} of {gaps.total} rows: {gaps.sentence()}."
 
     return remark

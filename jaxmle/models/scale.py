@@ -72,9 +72,12 @@ def exact_linear_fit(objective: Any, params):
 
 @functools.lru_cache
 def two_conventions(count: int):
-    """The remark that names both conventions of the scale, for a mean with ``count`` parameters."""
+    """The remark that names both conventions of the scale, for a mean with ``count`` parameters; none where sigma is
+    not among what was ``maximised``."""
 
-    def remark(params, nobs):
+    def remark(params, nobs, maximised):
+        if "sigma" not in maximised:
+            return
         sigma, freedom = float(params["sigma"]), nobs - count
         if freedom > 0:
             other = f"is {sigma * math.sqrt(nobs / freedom):.6g} on {freedom:g} degrees of freedom"

@@ -13,8 +13,9 @@ class Problem(eqx.Module):
     """What a ready-made model returns: an objective with its start. ``problem + prior`` is a problem.
 
     ``name`` heads its tables. ``limit(objective, params) -> status`` may object to an estimate, inside the graph
-    (unbounded: a scale that is rounding error), or say converged; ``remarks(params, nobs) -> list`` gives
-    sentences for the foot of its tables; ``design(frame) -> x`` makes the rows of its regression from a data frame.
+    (unbounded: a scale that is rounding error), or say converged; ``remarks(params, nobs,
+    maximised) -> list`` gives sentences for the foot of its tables, with the names of the leaves that are at their
+    maximum likelihood estimate; ``design(frame) -> x`` makes the rows of its regression from a data frame.
     """
 
     objective: Objective

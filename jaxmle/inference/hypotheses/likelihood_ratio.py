@@ -3,14 +3,13 @@
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
+from jaxmle.core.evaluation import shortfall
 from jaxmle.core.tree import is_traced
 from jaxmle.inference.asked import SAMPLING
 from jaxmle.inference.hypotheses.hypothesis import Test
 from jaxmle.inference.inference import Inference
-
-SHORT = 0.01  # log-likelihood: the statistic is then right to 0.02
+from jaxmle.inference.top import is_top, why_not_top
 
 
 def likelihood_ratio_test(larger: Inference, smaller: Inference) -> Test:
@@ -51,7 +50,8 @@ def likelihood_ratio_test(larger: Inference, smaller: Inference) -> Test:
             "are not nested in this order: give the larger first, or compare models that are not nested by jm.compare"
         )
     _refuse_values(larger, smaller)
-    statistic = _statistic(larger.llf, smaller.llf, larger.nobs, smaller.nobs, is_top(larger) & is_top(smaller))
+    at_tops = _is_top(larger) & _is_top(smaller)
+    statistic = _statistic(_facts(larger), _facts(smaller), at_tops)
     return Test.chi_square(statistic, df, "Likelihood ratio test", f"{smaller.name}, {smaller.z.shape[-1]} parameters")
 
 
@@ -80,14 +80,15 @@ def _refuse_values(larger, smaller):
     if is_traced(facts) or np.ndim(larger.status) or np.ndim(smaller.status):
         return
     for which, inference in (("larger", larger), ("smaller", smaller)):
-        if not is_top(inference):
-            raise ValueError(f"the {which} model gives no likelihood ratio: {why_not_top(inference)}")
+        if not _is_top(inference):
+            why = why_not_top(inference.status, inference.newton_decrement)
+            raise ValueError(f"the {which} model gives no likelihood ratio: {why}")
     if float(larger.nobs) != float(smaller.nobs):
         raise ValueError(
             f"the models were fitted to different observations, {float(larger.nobs):g} and {float(smaller.nobs):g}: "
             "fit both to the same rows (a missing value in a further column drops rows)"
         )
-    if np.isnan(_statistic(*[jnp.asarray(fact) for fact in (larger.llf, smaller.llf, *facts[2:4], True)])):
+    if np.isnan(_statistic(_facts(larger), _facts(smaller), jnp.asarray(True))):
         raise ValueError(
             f"the larger model has the smaller log-likelihood, {float(larger.llf):.10g} against "
             f"{float(smaller.llf):.10g}: the models are not nested, are of different data, or the larger one was not "
@@ -95,27 +96,21 @@ def _refuse_values(larger, smaller):
         )
 
 
-def is_top(inference: Inference):
-    """Whether a fit is at a maximum whose parameters can be counted: ok, not flat, and where no solver vouches for it,
-    as of optax after some steps, at most ``SHORT`` below it by its own curvature."""
-    status, left = inference.status, 0.5 * inference.newton_decrement**2
-    return codes.is_ok(status) & (status != codes.FLAT) & (codes.is_maximum(status) | (left < SHORT))
+def _is_top(inference):
+    return is_top(inference.status, inference.newton_decrement)
 
 
-def why_not_top(inference: Inference) -> str:
-    """What to say of one fit that is not."""
-    status = int(inference.status)
-    if not codes.is_ok(status) or status == codes.FLAT:
-        return codes.sentence(status)
-    left = 0.5 * float(inference.newton_decrement) ** 2
-    short = "its curvature shows no maximum" if np.isnan(left) else f"about {left:.3g} of log-likelihood is missing"
-    return f"{codes.sentence(status)}, and is not at its maximum: {short}; go on from there, by jm.polish or jm.fit"
+def _facts(inference) -> tuple:
+    facts = inference.llf, inference.nobs, inference.rounding, inference.newton_decrement
+    return tuple(map(jnp.asarray, facts))
 
 
 @compiled
-def _statistic(llf_larger, llf_smaller, nobs_larger, nobs_smaller, at_tops):
-    statistic = 2.0 * (llf_larger - llf_smaller)
-    # What rounding, and fits that stop at their tolerance, can leave below zero.
-    slack = 1e3 * float(jnp.finfo(statistic.dtype).eps) * (1.0 + jnp.abs(llf_larger))
-    sound = at_tops & (nobs_larger == nobs_smaller)
+def _statistic(larger, smaller, at_tops):
+    llf, nobs, rounding, decrement = larger
+    llf_smaller, nobs_smaller, rounding_smaller, _ = smaller
+    statistic = 2.0 * (llf - llf_smaller)
+    # What rounding, and a larger fit that stops at its tolerance, can leave below zero.
+    slack = 2.0 * (shortfall(rounding, jnp.abs(llf), decrement) + rounding_smaller)
+    sound = at_tops & (nobs == nobs_smaller)
     return jnp.where(sound & (statistic >= -slack), jnp.maximum(statistic, 0.0), jnp.nan)

@@ -16,6 +16,7 @@ from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.hypotheses.hypothesis import Test
 from jaxmle.inference.hypotheses.wald import quadratic_form
 from jaxmle.inference.infer import has_prior, is_scaled
+from jaxmle.inference.top import is_top, newton_decrement, why_not_top
 from jaxmle.parameters.layout import FIXED, FREE, TIED
 from jaxmle.parameters.space import Space
 from jaxmle.terms.objective import Term
@@ -42,11 +43,12 @@ def score_test(objective: Term | Problem, restricted: Fit, start: Any = None, *,
     estimate: far from the maximum the observed one need not be, the expected one is. With constraints gradient and
     observed information are those of the unconstrained numbers z.
 
-    Works under ``jax.jit`` and ``jax.vmap``, where a failed fit gives NaN, and one that is no case of the larger model.
+    Works under ``jax.jit`` and ``jax.vmap``, where a failed fit gives NaN, and one that is short of its maximum or no
+    case of the larger model.
 
-    Errors: ``ValueError`` where the restricted fit failed, has other parameters, or as many free ones, or others where
-    the start holds or ties them; for an objective with a prior or one multiplied by a number, whose score has no
-    chi-square distribution; and for an unknown information.
+    Errors: ``ValueError`` where the restricted fit failed, stopped short of its maximum or is flat, has other
+    parameters, or as many free ones, or others where the start holds or ties them; for an objective with a prior or one
+    multiplied by a number, whose score has no chi-square distribution; and for an unknown information.
 
     >>> import jaxmle as jm
     >>> problem = jm.models.normal([1.0, 2.0, 4.0, 5.0])
@@ -72,7 +74,8 @@ def score_test(objective: Term | Problem, restricted: Fit, start: Any = None, *,
             f"the restricted fit has {restricted.z.shape[-1]} free numbers and the start {space.size}, so nothing is "
             "restricted: fit the smaller model first, with jm.fixed(...) on what the hypothesis says"
         )
-    statistic = _score(problem.objective, space.unlabelled(), values, restricted.status, nested, curvature=information)
+    at_top = _is_top(problem.objective, restricted)
+    statistic = _score(problem.objective, space.unlabelled(), values, nested & at_top, curvature=information)
     return Test.chi_square(statistic, df, "Score test", f"{df} restriction{'s' * (df > 1)} of the restricted fit")
 
 
@@ -86,6 +89,25 @@ def _refuse(problem, restricted):
         )
     if not is_traced(restricted.status) and not np.all(codes.is_ok(np.asarray(restricted.status))):
         raise ValueError(f"the restricted fit is not an estimate: {restricted.message}")
+
+
+def _is_top(objective, restricted):
+    """Whether the restricted fit is at its maximum: elsewhere the score is not that of the restrictions alone.
+
+    Raises ``ValueError`` where it is not; of values in a trace it can only be said, by an array.
+    """
+    status = restricted.status
+    is_known = not is_traced(status) and bool(codes.is_maximum(np.asarray(status)))
+    decrement = jnp.nan if is_known else _decrement(objective, restricted.space.unlabelled(), restricted.z)
+    at_top = is_top(status, decrement)
+    if not is_traced(at_top) and not at_top:
+        raise ValueError(f"the restricted fit gives no score test: {why_not_top(status, decrement)}")
+    return at_top
+
+
+@compiled
+def _decrement(objective, space, z):
+    return newton_decrement(evaluate_in_z(objective, space, z, 2))
 
 
 def _values_in(space: Space, restricted: Fit) -> tuple:
@@ -146,8 +168,8 @@ def _differ(a, b, dtype):
 
 
 @compiled(static_argnames="curvature")
-def _score(objective, space, values, status, nested, *, curvature):
+def _score(objective, space, values, sound, *, curvature):
     z = space.to_z(values)
     evaluation = evaluate_in_z(objective, space, z, 2, False, curvature)
     statistic = quadratic_form(evaluation.curvature, evaluation.gradient)
-    return jnp.where(codes.is_ok(status) & nested, statistic, jnp.nan)
+    return jnp.where(sound, statistic, jnp.nan)
