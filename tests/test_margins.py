@@ -17,6 +17,7 @@ LEVELS = GENERATOR.choice(["u", "v", "w"], 120, p=[0.3, 0.5, 0.2])
 AGE = GENERATOR.normal(size=120)
 YES = (GENERATOR.uniform(size=120) < np.select([LEVELS == "u", LEVELS == "v"], [0.3, 0.5], 0.65)).astype(float)
 FRAME = pd.DataFrame({"y": YES, "c": LEVELS, "age": AGE, "treated": (AGE > 0.3).astype(float)})
+FRAME["s"] = GENERATOR.choice(["f", "m"], 120)
 
 
 def fitted(formula, **options):
@@ -55,14 +56,60 @@ def test_beside_other_columns_they_are_those_of_frames_with_the_level():
 @pytest.mark.parametrize(
     "formula, column, others",
     [
-        ("y ~ C(c) * age", "C(c)[T.v]", r"C\(c\) is also told by C\(c\)\[T\.v\]:age, C\(c\)\[T\.w\]:age"),
         ("y ~ C(c) - 1", "C(c)[v]", r"C\(c\) is also told by C\(c\)\[u\], C\(c\)\[w\]"),
         ("y ~ C(c, contr.sum)", "C(c, contr.sum)[S.u]", "is also told by"),
+        ("y ~ C(s, contr.sum)", "C(s, contr.sum)[S.f]", "is also told by"),  # by no column but its own
+        ("y ~ C(s, contr.poly)", "C(s, contr.poly)[.L]", "is also told by"),
     ],
 )
 def test_where_no_column_is_a_level_against_a_base_it_is_refused(formula, column, others):
     with pytest.raises(ValueError, match=f"from 0 to 1 is no change of level: .*{others}"):
         jm.margins(*fitted(formula), "contrast", columns=[column])
+
+
+@pytest.mark.parametrize(
+    "formula, column, levels",
+    [
+        ("y ~ treated * age", "treated", (1.0, 0.0)),
+        ("y ~ treated * C(c) + age", "treated", (1.0, 0.0)),
+        ("y ~ C(c) * age", "C(c)[T.v]", ("v", "u")),
+        ("y ~ C(c) * treated * age", "C(c)[T.w]", ("w", "u")),
+    ],
+)
+def test_interactions_move_with_the_column(formula, column, levels):
+    """As in predictions of two frames; and so they do in the average derivative, by differences of such."""
+    problem, fit = fitted(formula)
+    name = "c" if column.startswith("C(") else column
+    peer = smf.logit(formula, FRAME).fit(disp=0, tol=1e-12)
+    found = jm.margins(problem, fit, "contrast", columns=[column])
+    one, other = (peer.predict(FRAME.assign(**{name: level})).mean() for level in levels)
+    np.testing.assert_allclose(found.value[0], one - other, rtol=1e-6)
+    # The error by the delta method, with central differences of the means in the coefficients.
+    designs = [np.asarray(problem.design(FRAME.assign(**{name: level}))) for level in levels]
+
+    def contrast(beta):
+        one, other = (np.mean(1.0 / (1.0 + np.exp(-x @ beta))) for x in designs)
+        return one - other
+
+    beta, steps = np.asarray(fit.params["beta"]), 1e-5 * np.eye(fit.z.size)
+    slope = np.array([(contrast(beta + h) - contrast(beta - h)) / 2e-5 for h in steps])
+    cov = np.asarray(jm.infer(problem, fit).cov)
+    np.testing.assert_allclose(found.bse[0], np.sqrt(slope @ cov @ slope), rtol=1e-6)
+    if "* age" in formula:
+        ahead, back = (peer.predict(FRAME.assign(age=AGE + h)).mean() for h in (1e-5, -1e-5))
+        moved = jm.margins(problem, fit, columns=["age"])
+        np.testing.assert_allclose(moved.value[0], (ahead - back) / 2e-5, rtol=1e-6)
+        assert not any(":" in name for name in jm.margins(problem, fit).columns)
+
+
+def test_interactions_of_what_is_not_there_are_refused():
+    with pytest.raises(ValueError, match=r"treated also moves treated:c\[.*, which is no column of the design: write"):
+        jm.margins(*fitted("y ~ treated + treated:c"), "contrast", columns=["treated"])
+    labels = ["const", "treated", "age", "treated:age"]
+    x = np.c_[np.ones(120), FRAME["treated"], AGE, FRAME["treated"] * (AGE - 1.0)]
+    problem = jm.models.logistic(x, YES, labels=labels)
+    with pytest.raises(ValueError, match="treated:age is called the product of treated and age and is not"):
+        jm.margins(problem, jm.fit(problem), "contrast", columns=["treated"])
 
 
 @pytest.mark.parametrize("column", ["c[T.v]:age", "c[T.w]:treated[T.yes]", "age:c[T.v]"])

@@ -1,5 +1,6 @@
 """Columns of the data of a regression: the numbers of one row, by name."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmle.core.tree import named_leaves
+from jaxmle.inference.predictions.interactions import Product, is_interaction, parts_of, products_with
 from jaxmle.inference.predictions.new_rows import design_labels, is_beside
 from jaxmle.parameters.layout import element_names
 from jaxmle.parameters.space import Space
@@ -21,13 +23,15 @@ _OTHER_CODING = re.compile(r"[SHD]\.|\.|\^")  # sums, Helmert, differences, poly
 
 class Column(NamedTuple):
     """A number of each row: the ``leaf``-th leaf of an opened row, the ``index`` in it, its ``name`` and whether it
-    is ``floating``; ``siblings`` are the places in that leaf of the other levels of its category."""
+    is ``floating``; ``siblings`` are the places in that leaf of the other levels of its category, ``products`` the
+    interactions there that move with it."""
 
     leaf: int
     index: tuple[int, ...]
     name: str = ""
     floating: bool = True
     siblings: tuple[tuple[int, ...], ...] = ()
+    products: tuple[Product, ...] = ()
 
 
 def columns_of(x: Any, space: Space, wanted: Sequence[str | int] | None, floating: bool) -> list[Column]:
@@ -40,7 +44,8 @@ def columns_of(x: Any, space: Space, wanted: Sequence[str | int] | None, floatin
     named = design_labels(x, space)
     there = _all_columns(x, named)
     if wanted is None:
-        return _by_default(_of_the_design(there, x), named, floating)
+        chosen = _by_default(_of_the_design(there, x), named, floating)
+        return _with_what_moves(chosen, there, named, x, floating)
     if isinstance(wanted, str | int):
         wanted = [wanted]
     by_name = {column.name: column for column in there}
@@ -55,9 +60,7 @@ def columns_of(x: Any, space: Space, wanted: Sequence[str | int] | None, floatin
         raise ValueError(f"{', '.join(whole)} holds whole numbers, which have no derivative: ask for its contrast")
     if not chosen:
         raise ValueError("columns is empty: name at least one column")
-    if floating or named is None:
-        return chosen
-    return [_with_siblings(column, there) if column.name in named[1] else column for column in chosen]
+    return _with_what_moves(chosen, there, named, x, floating)
 
 
 def _by_default(there, named, floating):
@@ -65,6 +68,7 @@ def _by_default(there, named, floating):
         raise ValueError("say which columns to contrast, those of zeros and ones: columns=['treated']")
     own = set(named[1]) if named is not None else None
     chosen = [c for c in there if c.floating and c.name not in CONSTANTS and (own is None or c.name in own)]
+    chosen = [c for c in chosen if own is None or not is_interaction(c.name, own)]
     if not chosen:
         raise ValueError("the data have no column of floating numbers to take a derivative in")
     return chosen
@@ -79,25 +83,45 @@ def _of_the_design(there, x):
     return [column for column in there if column.leaf == rest[0]]
 
 
+def _with_what_moves(chosen, there, named, x, floating):
+    """The ``chosen`` columns, those that have labels with what moves with them: their category, their interactions.
+
+    Raises ``ValueError`` for an interaction, which does not move alone.
+    """
+    if named is None:
+        return chosen
+    design = dict(row_tools.row_leaves(x))[named[0]]
+    leaf = next(column.leaf for column in there if column.name in named[1])
+    indices = {c.name: c.index for c in there if c.leaf == leaf}
+    return [c if c.name not in named[1] else _moved(c, there, indices, design, floating) for c in chosen]
+
+
+def _moved(column, there, indices, design, floating):
+    if is_interaction(column.name, indices):
+        raise ValueError(
+            f"{column.name} is an interaction, which does not change alone: ask for one of its columns, or compare "
+            "jm.predict of two frames"
+        )
+    column = column if floating else _with_siblings(column, there)
+    moving = {name for name, index in indices.items() if index in (column.index, *column.siblings)}
+    match = None if floating else _LEVEL.fullmatch(column.name)
+    factor = None if match is None else match.group(1)
+    return column._replace(products=products_with(moving, factor, indices, design))
+
+
 def _with_siblings(column, there):
     """``column`` with the others of its category, in the labels of formulas: those of ``c[T.v]`` are all ``c[T...]``.
 
-    Raises ``ValueError`` where a level is not told by one column of zeros and ones: other codings, interactions.
+    Raises ``ValueError`` where a level is not told by one column of zeros and ones: other codings.
     """
     match = _LEVEL.fullmatch(column.name)
-    if "]:" in column.name or (match is not None and ":" in re.sub(r"\(.*\)", "", match.group(1))):
-        raise ValueError(
-            f"{column.name} is an interaction, which does not change alone: ask for the contrast of one column, or "
-            "compare jm.predict of two frames"
-        )
     if match is None:
         return column
     factor, level = match.groups()
-    own = [c for c in there if c.leaf == column.leaf and c.name != column.name]
+    own = [c for c in there if c.leaf == column.leaf and c.name != column.name and len(parts_of(c.name)) == 1]
     levels = [c for c in own if (found := _LEVEL.fullmatch(c.name)) is not None and found.group(1) == factor]
-    crossed = [c.name for c in own if c not in levels and (c.name.startswith(f"{factor}[") or f":{factor}[" in c.name)]
-    if (levels and not level.startswith("T.")) or _OTHER_CODING.match(level) or crossed:
-        others = ", ".join(crossed or [c.name for c in levels] or [column.name])
+    if (levels and not level.startswith("T.")) or _OTHER_CODING.match(level):
+        others = ", ".join([c.name for c in levels] or [column.name])
         raise ValueError(
             f"{column.name} from 0 to 1 is no change of level: {factor} is also told by {others}; code it against a "
             "base level in columns of its own, with an intercept (y ~ C(...)), or compare jm.predict of two frames "
@@ -107,10 +131,15 @@ def _with_siblings(column, there):
 
 
 def put(row: Any, place: Column, number) -> Any:
-    """``row`` with ``number`` in the ``place`` of a column."""
+    """``row`` with ``number`` in the ``place`` of a column, and what moves with it."""
     leaves, treedef = jax.tree_util.tree_flatten(row)
-    leaf = leaves[place.leaf]
-    leaves[place.leaf] = jnp.asarray(leaf).at[place.index].set(jnp.asarray(number, leaf.dtype))
+    leaf = jnp.asarray(leaves[place.leaf])
+    for sibling in place.siblings:
+        leaf = leaf.at[sibling].set(jnp.zeros((), leaf.dtype))
+    leaf = leaf.at[place.index].set(jnp.asarray(number, leaf.dtype))
+    for product in place.products:
+        leaf = leaf.at[product.index].set(math.prod(leaf[part] for part in product.parts))
+    leaves[place.leaf] = leaf
     return treedef.unflatten(leaves)
 
 

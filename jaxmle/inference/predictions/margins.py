@@ -90,15 +90,16 @@ def margins(
         alpha: intervals are at confidence ``1 - alpha``.
 
     Returns :class:`Margins`; ``print`` shows them. The contrast of a level of a category, by the label that a formula
-    gives it (``C(c)[T.v]``), is with the base: all rows have that level, then the base level, whatever their own. A
-    column that is a function of another (a square) is moved by itself: for the effect of both write the predictor with
-    the square in it.
+    gives it (``C(c)[T.v]``), is with the base: all rows have that level, then the base level, whatever their own. Its
+    interactions move with a column; they are known by their labels (``treated:age``) and are no columns to ask for. A
+    column that is another function of it (a square) does not: for the effect of both write the predictor with the
+    square in it.
 
     Works under ``jax.jit`` and ``jax.vmap``.
 
     Errors: ``ValueError`` for an unknown ``what``, ``at`` or column, no columns for a contrast, a level of a category
-    that is not coded against a base or interacts, and a mean row of data that are not floating numbers; those of
-    :func:`jaxmle.predict`.
+    that is not coded against a base, an interaction or a column that interacts with what is none of the design, and a
+    mean row of data that are not floating numbers; those of :func:`jaxmle.predict`.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -149,8 +150,6 @@ def _margins(term, space, z, cov, alpha, *, places, what, at):
 def _effect(of, row, place, what):
     """The effect on one row's quantity of the number in ``place``."""
     if what == "contrast":
-        for sibling in place.siblings:
-            row = put(row, place._replace(index=sibling), 0.0)
         return of(put(row, place, 1.0)) - of(put(row, place, 0.0))
     number = jax.tree.leaves(row)[place.leaf][place.index]
     return jax.jvp(lambda number: of(put(row, place, number)), (number,), (jnp.ones_like(number),))[1]
