@@ -77,10 +77,7 @@ def _by_jaxmle(x, y, sample, inferred):
 
     def run():
         fits = jm.fit_batch(problems, devices=devices if len(devices) > 1 else None)
-        # On one device: of lanes spread over the cores of a CPU XLA's collectives may wait for each other for ever.
-        return fits.params["beta"], infer(*jax.device_put((problems, fits), devices[0])).bse[
-            "beta"
-        ] if inferred else None
+        return fits.params["beta"], infer(problems, fits).bse["beta"] if inferred else None
 
     def seen(answer):
         return Answer(*(None if part is None else np.asarray(part)[sample] for part in answer))

@@ -70,6 +70,11 @@ by_lanes = jax.sharding.NamedSharding(jax.sharding.Mesh(np.asarray(jax.devices()
 there = jax.vmap(jm.models.logistic)(jax.device_put(x[:6], by_lanes), jax.device_put(y[:6], by_lanes))
 many = jm.fit_batch(there, devices=jax.devices())
 error = worst(np.asarray(many.params["beta"]), np.asarray(one.params["beta"])[:6])
+errors = jax.jit(lambda lanes, fits: jax.vmap(jm.infer)(lanes, fits).bse["beta"])
+numbers = np.arange(6000) % 6  # more than fit a chunk
+there = jax.vmap(jm.models.logistic)(jax.device_put(x[numbers], by_lanes), jax.device_put(y[numbers], by_lanes))
+far, near = errors(there, jm.fit_batch(there, devices=jax.devices())), np.asarray(errors(lanes, one))
+found["errors there"] = [worst(np.asarray(far), near[numbers]), True, len(far.sharding.device_set)]
 found["batch there"] = [error, bool(np.asarray(many.ok).all()), len(many.z.sharding.device_set)]
 messages = []
 for bad in (jm.models.poisson_regression(np.where(np.arange(30)[:, None] == 7, np.nan, 1.0), np.ones(30)),):
@@ -84,7 +89,7 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def found():
-    environment = {**os.environ, "XLA_FLAGS": os.environ.get("XLA_FLAGS", "")}
+    environment = {**os.environ, "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""), "NPROC": "6"}
     ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=environment)
     assert ran.returncode == 0, ran.stderr[-3000:]
     return json.loads(ran.stdout.splitlines()[-1])
@@ -110,7 +115,7 @@ def test_scores_and_derivatives(found):
     assert found["scores"][1]
 
 
-@pytest.mark.parametrize("name, devices", [("batch", 1), ("batch there", 3)])
+@pytest.mark.parametrize("name, devices", [("batch", 1), ("batch there", 3), ("errors there", 3)])
 def test_lanes_are_shared_out_among_devices(found, name, devices):
     error, ok, where = found[name]
     assert ok

@@ -55,9 +55,9 @@ def fit_batch(
         progress: whether to show a bar, which needs tqdm; the program is then called piece by piece.
         devices: the devices that share the lanes out among them, each with its own queue; by default one. The cores
             of a CPU are devices too, where ``jax.config.update("jax_num_cpu_devices", 2)`` is said first of all. Data
-            that already lie on them, an equal number of lanes on each, are not moved, and then the fits lie there too;
-            take their standard errors on one device, after ``jax.device_put((objective, fits), jax.devices()[0])``,
-            since XLA's programs for several CPU devices can wait for each other.
+            that already lie on them, an equal number of lanes on each, are not moved, and then the fits lie there too.
+            Where there are as many devices as cores XLA's own threads may wait for each other for ever; started with
+            the environment variable ``NPROC`` at twice their number, Python has threads enough.
         solver, tolerance, max_steps, jacobian: as for :func:`jaxmle.fit`.
 
     Returns a :class:`Fit` whose arrays have a leading lane axis. Nothing is raised about values: a lane whose data,
