@@ -21,6 +21,20 @@ def category_fit(y, count=4, dtype=None):
     return term, jm.fit(term, {"pi": jm.simplex(jnp.full(count, 1.0 / count, dtype))})
 
 
+def weighted_fit(counts, solver=None, dtype=np.float64):
+    """Each category once, with its count as weight."""
+    counts = np.asarray(counts, dtype)
+    term = jm.likelihood(category, jnp.arange(counts.size), counts)
+    start = {"pi": jm.simplex(jnp.full(counts.size, 1.0 / counts.size, dtype))}
+    return term, jm.fit(term, start, solver=solver)
+
+
+def errors_of_shares(counts):
+    """Those of shares k / n, root(p (1 - p) / n), and none for what never occurred."""
+    share = np.asarray(counts, float) / np.sum(counts)
+    return np.where(share > 0, np.sqrt(share * (1.0 - share) / np.sum(counts)), np.nan)
+
+
 @pytest.mark.parametrize("kind", ["observed", "hc0"])
 @pytest.mark.parametrize("shift", [0, 1], ids=["last", "first"])
 def test_a_category_that_never_occurred_goes_to_zero_and_the_others_keep_their_errors(shift, kind):
@@ -54,6 +68,71 @@ def test_two_categories_that_never_occurred_in_single_precision():
         errors[:3], np.sqrt(np.array([2 / 9, 1 / 4, 5 / 36]) / 6), rtol=2e-2
     )  # 1e-7 over probabilities of 5e-6
     assert np.isnan(errors[3:]).all()
+
+
+@pytest.mark.parametrize(
+    "counts, solver",
+    [
+        ([1e5, 1e5, 0], None),
+        ([0, 1e5, 1e5], None),
+        ([3, 2, 1, 0], jm.solvers.LBFGS()),
+        ([1e8, 1e8, 1, 0], None),
+    ],
+    ids=["last", "first", "L-BFGS", "beside a rare one"],
+)
+def test_a_category_that_was_lost_in_rounding_on_its_way_to_zero(counts, solver):
+    """The last step of all is then rounding, and says nothing. A share of 5e-9 is small, and at no edge."""
+    term, fit = weighted_fit(counts, solver)
+    assert int(fit.status) == codes.BOUNDARY
+    assert f"; pi[{np.argmin(counts)}] goes to 0 (" in fit.message
+    inference = jm.infer(term, fit)
+    np.testing.assert_allclose(inference.bse["pi"], errors_of_shares(counts), rtol=3e-5)
+    notes = " ".join(inference.table().notes)
+    assert "pi~" not in notes  # the numbers behind it that have no curvature are the edge itself
+
+
+@pytest.mark.parametrize("counts", [[1e4, 1e4, 1, 0], [1e5, 1e5, 0, 0]], ids=["rare", "two"])
+def test_a_category_that_never_occurred_among_many_in_single_precision(counts):
+    """Gradients of 1e4 rows are rounded to 1e-3, which hides whatever a probability below 1e-7 has left to gain."""
+    term, fit = weighted_fit(counts, dtype=np.float32)
+    assert int(fit.status) == codes.BOUNDARY
+    gone = ", ".join(f"pi[{i}] goes to 0" for i in np.flatnonzero(np.asarray(counts) == 0))
+    assert f"; {gone} (" in fit.message
+    np.testing.assert_allclose(jm.infer(term, fit).bse["pi"], errors_of_shares(counts), rtol=1e-3)
+
+
+def test_a_rare_category_in_single_precision_is_no_scale_that_shrinks():
+    """Rounding decides whether the top is seen for one; nothing rises without limit, and no error is made up."""
+    counts = [1e6, 1e6, 1]
+    term, fit = weighted_fit(counts, dtype=np.float32)
+    assert int(fit.status) in (codes.UNSETTLED, codes.STALLED_AT_ROUNDING)
+    assert "goes to" not in fit.message
+    np.testing.assert_allclose(fit.params["pi"], np.array(counts) / sum(counts), rtol=0.1)
+    errors = np.asarray(jm.infer(term, fit).bse["pi"])
+    assert np.all(np.isnan(errors) | (abs(errors / errors_of_shares(counts) - 1.0) < 0.1))
+
+
+@pytest.mark.parametrize("counts", [[7, 0], [1000, 0, 0]])
+def test_the_only_category_that_occurred_is_at_the_edge_too(counts):
+    term, fit = weighted_fit(counts)
+    assert int(fit.status) == codes.BOUNDARY
+    assert "; pi[0] goes to 1, pi[1] goes to 0" in fit.message
+    inference = jm.infer(term, fit)
+    assert np.isnan(np.asarray(inference.bse["pi"])).all()
+    assert np.isnan(np.asarray(inference.cov)).all()
+
+
+def test_kinds_of_covariance_that_see_an_edge_from_behind_have_no_errors_there_and_say_so():
+    """At it the outer products of the gradient fade faster than the curvature, and refits are infinite in z."""
+    term, fit = category_fit(np.append(Y, 1))
+    for kind, options in (("opg", {}), ("jackknife", {}), ("bootstrap", {"key": jax.random.key(0), "draws": 8})):
+        inference = jm.infer(term, fit, kind, **options)
+        assert np.isnan(np.asarray(inference.bse["pi"])).all()
+        notes = " ".join(inference.table().notes)
+        assert f"with covariance='{kind}' nothing that is constrained together with what is at it" in notes
+        assert "the others have theirs" not in notes
+        assert "those of the others" not in notes
+        assert "pi~" not in notes
 
 
 def test_a_lane_at_the_edge_is_as_alone_and_leaves_the_others():
@@ -102,6 +181,22 @@ def test_cutpoints_around_an_empty_category_meet():
     np.testing.assert_allclose(jm.infer(term, fit).bse["c"], errors, rtol=1e-6)
 
 
+@pytest.mark.parametrize("unit, level", [(1e-10, 0.0), (1.0, 1e9)], ids=["unit", "level"])
+def test_whether_cutpoints_meet_does_not_depend_on_units(unit, level):
+    """Two that meet leave the others their errors, 1 / root(6), whatever gap there is between these in units of z."""
+    centre = np.array([1.0, 2.0, 5.0, 4.0])
+
+    def squares(params, weight):
+        return -weight * jnp.sum(((params["c"] - level) / unit - centre) ** 2)
+
+    term = jm.likelihood(jax.vmap(squares, (None, 0)), jnp.ones(3))
+    fit = jm.fit(term, {"c": jm.ordered(level + unit * jnp.array([0.0, 2.0, 3.0, 6.0]))})
+    assert int(fit.status) == codes.BOUNDARY
+    assert "; c[2] and c[3] meet (" in fit.message
+    errors = np.asarray(jm.infer(term, fit).bse["c"]) / unit
+    np.testing.assert_allclose(errors, [6**-0.5, 6**-0.5, np.nan, np.nan], rtol=1e-6)
+
+
 def test_cutpoints_without_an_upper_end_still_diverge():
     term = jm.likelihood(ordinal, jnp.array([0, 0, 1, 1, 1]))
     fit = jm.fit(term, {"c": jm.ordered(jnp.array([-1.0, 1.0]))})
@@ -132,6 +227,46 @@ def test_a_matrix_whose_maximum_is_singular_is_on_the_boundary(name):
     inference = jm.infer(term, fit)
     assert np.isnan(np.asarray(inference.bse["S"])).all()
     assert "S becomes singular in row 1: an edge" in " ".join(inference.table().notes)
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_a_variance_whose_maximum_is_zero_is_told_by_name(row):
+    """Below it there is no combination of other rows to be singular with; its covariances are held at zero with it."""
+    wanted = np.where(np.arange(2) == row, -1.0, 1.0)
+
+    def function(params, y):
+        S = params["S"]
+        return (-jnp.sum((jnp.diagonal(S) - wanted) ** 2) - S[0, 1] ** 2) * y
+
+    term = jm.likelihood(function, jnp.ones(3))
+    fit = jm.fit(term, {"S": jm.covariance_matrix(jnp.eye(2))})
+    assert int(fit.status) == codes.BOUNDARY
+    assert f"; S[{row},{row}] goes to 0 (" in fit.message
+    inference = jm.infer(term, fit)
+    assert np.isnan(np.asarray(inference.bse["S"])).all()
+    notes = " ".join(inference.table().notes)
+    assert f"S[{row},{row}] goes to 0: an edge" in notes
+    assert "S~" not in notes
+
+
+def test_a_variance_far_below_another_is_at_no_edge():
+    """Standard deviations of 1 and 1e-6 are a matter of units; the error of a variance is root(2 / n) times it. Beside
+    them a probability goes to zero."""
+    data = jnp.asarray(np.random.default_rng(0).normal(size=(6, 2)) * np.array([1.0, 1e-6]))
+
+    def logpdf(params, row):
+        y, z = row
+        factor = jnp.linalg.cholesky(params["S"])
+        return category(params, y) + jm.densities.multivariate_normal.logpdf(z, jnp.zeros(2), factor)
+
+    term = jm.likelihood(jax.vmap(logpdf, (None, 0)), (jnp.asarray(Y), data))
+    start = {"pi": jm.simplex(jnp.full(4, 0.25)), "S": jm.covariance_matrix(jnp.diag(jnp.array([1.0, 1e-12])))}
+    fit = jm.fit(term, start)
+    assert int(fit.status) == codes.BOUNDARY
+    assert "; pi[3] goes to 0 (" in fit.message
+    variances = np.mean(np.asarray(data) ** 2, axis=0)
+    errors = np.diagonal(jm.infer(term, fit).bse["S"])
+    np.testing.assert_allclose(errors, np.sqrt(2 / 6) * variances, rtol=1e-6)
 
 
 def test_a_matrix_on_data_that_are_collinear_is_unbounded():

@@ -15,6 +15,7 @@ from jaxmle.core.compiled import compiled
 from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
 from jaxmle.fitting.collapse import has_spikes, is_unbounded
 from jaxmle.fitting.head_start import head_start, stride_of
+from jaxmle.fitting.runaway import ran_away, towards_limits
 from jaxmle.fitting.succession import UNDECIDED, one_after_the_other
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.certify import Certificate, certificate_of, certified, certify
@@ -29,6 +30,7 @@ TOLERANCE_OF_DTYPE = -1.0
 FINEST = 1e-19  # log-density; estimates are then within 5e-10 of their standard errors
 _DOUBLE = 1e-10  # eps of what is shorter than double precision is more
 _UNKNOWING = (codes.STALLED, codes.STOPPED_SHORT, codes.SADDLE, codes.UNSETTLED)  # what no curvature looks like
+_LASTING = 0.1  # of the last step: a shorter one is rounding, where each should be as long as the one before
 TRACED: list[None] = []  # grows by one whenever the program is traced
 
 
@@ -46,6 +48,7 @@ class Found(eqx.Module):
     steps: Any
     status: Any
     direction: Any
+    gradient: Any
 
 
 class Ended(eqx.Module):
@@ -66,7 +69,11 @@ class Ended(eqx.Module):
         evaluation = dataclasses.replace(state.evaluation, curvature=None, gauss_newton=None)
         status = jnp.where(state.status == codes.RUNNING, codes.OUT_OF_STEPS, state.status)
         pivot = getattr(state, "pivot", jnp.full_like(evaluation.value, jnp.nan))
-        return cls(state.best, evaluation, state.steps, state.decrement, state.z - state.best, status, pivot)
+        step = state.z - state.best
+        if hasattr(state, "last_step"):  # what faded until it was lost in rounding is stepped along no more
+            short = jnp.linalg.norm(state.scale * step) < _LASTING * jnp.linalg.norm(state.scale * state.last_step)
+            step = jnp.where((status == codes.DIVERGING) & short, state.last_step, step)
+        return cls(state.best, evaluation, state.steps, state.decrement, step, status, pivot)
 
     def with_certificate(self, certificate: Certificate, tolerance) -> "Ended":
         """The same end, with what its ``certificate`` says of it."""
@@ -101,8 +108,13 @@ def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, j
     else:
         solved = one_after_the_other(climbed, begin, (solver, follower), tolerance, max_steps)
     status = verdict(objective, space, start, solved, limit, jacobian)
+    arrived = (status == codes.BOUNDARY) & (solved.status != codes.DIVERGING)  # its last step is rounding
     return dataclasses.replace(
-        solved, point=space.point(solved.z), value=solved.log_likelihood + solved.log_prior, status=status
+        solved,
+        point=space.point(solved.z),
+        value=solved.log_likelihood + solved.log_prior,
+        status=status,
+        direction=jnp.where(arrived, 0.0, solved.direction),
     )
 
 
@@ -205,7 +217,7 @@ def concluded(jacobian, objective, space, start, solver, tolerance, max_steps, e
     has_matrix, is_short = is_newton or start.size <= LONGEST, jnp.finfo(start.dtype).eps > _DOUBLE
     if not is_newton and has_matrix:
         kinks = (penalty,) if penalty is not None and rough.terms else ()
-        certificate = certify(lambda z: evaluate(z, 2), ended.z, space.sizes(start), start, *kinks)
+        certificate = certify(lambda z: evaluate(z, 2), ended.z, space.sizes(start), start, ended.status, *kinks)
         ended = ended.with_certificate(certificate, tolerance)
     if not rough.terms and (is_short or not has_matrix):
         finishes = is_newton or getattr(solver, "finishes", False)
@@ -226,6 +238,7 @@ def concluded(jacobian, objective, space, start, solver, tolerance, max_steps, e
         steps=ended.steps,
         status=ended.status,
         direction=ended.direction,
+        gradient=evaluation.gradient,
     )
 
 
@@ -349,10 +362,11 @@ def _no_tangent(leaf):
 def verdict(objective: Term, space: Space, start, found: Found, limit, jacobian):
     """The status of the climb, unless the numbers it began with were already wrong, it ran to a bound, a prior leaves
     no joint mode, or the model has a ``limit`` that objects."""
-    boundary = (found.status == codes.DIVERGING) & _towards_limits(space, found)
-    boundary = boundary | (codes.is_ok(found.status) & space.at_limit(found.z))
+    boundary = (found.status == codes.DIVERGING) & towards_limits(space, found)
+    undecided = codes.is_ok(found.status) | (found.status == codes.UNSETTLED)
+    boundary = boundary | (undecided & space.at_limit(found.z))
     status = jnp.where(boundary, codes.BOUNDARY, found.status)
-    status = jnp.where(_ran_away(space, start, found), codes.UNBOUNDED, status)
+    status = jnp.where(ran_away(space, start, found), codes.UNBOUNDED, status)
     if has_spikes(as_objective(objective)):
         constants = jax.lax.stop_gradient((objective, space, start))
         spiked = _has_no_mode(jacobian, *constants)
@@ -378,20 +392,3 @@ def _has_no_mode(jacobian, objective, space, start):
         return evaluate_in_z(objective, space, z, 0, jacobian).value
 
     return is_unbounded(value, as_objective(objective), space, start)
-
-
-def _ran_away(space, start, found):
-    """Whether a climb that found no maximum moved a constrained number by more orders of magnitude than there are."""
-    lost = (found.status == codes.NON_FINITE) | (found.status == codes.STALLED) | (found.status == codes.OUT_OF_STEPS)
-    low, high = space.has_edges()
-    way = jnp.asarray(space.edge_powers(), start.dtype) * jnp.abs(found.z - start)
-    far = -0.8 * jnp.log(jnp.finfo(start.dtype).eps)
-    return lost & jnp.any(jnp.asarray(low | high) & (way > far))
-
-
-def _towards_limits(space, found):
-    """Whether every number that is still moving goes to a value, or an edge, that its constraint stops short of."""
-    low, high = (jnp.asarray(ends) for ends in space.has_edges())
-    moving = codes.still_moving(found.direction, found.z)
-    towards = jnp.where(found.direction < 0, low, high)
-    return jnp.all(towards | ~moving) & jnp.any(moving)

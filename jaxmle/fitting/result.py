@@ -152,7 +152,8 @@ class Fit(eqx.Module):
         if int(self.status) == codes.UNBOUNDED:
             bounded = np.logical_or(*self.space.has_edges())
             moving, signs = bounded & (abs(np.asarray(self.z)) > 15.0), np.asarray(self.z)
-        at_edges, leaves = self.space.edge_words(self.z), self.space.leaf_names()
+        direction = None if int(self.status) == codes.UNBOUNDED else self.direction
+        at_edges, leaves = self.space.edge_words(self.z, direction), self.space.leaf_names()
         parts, told = [], set()
         for name, leaf, moves, step, (low, high) in zip(names, leaves, moving, signs, limits, strict=True):
             if at_edges[leaf]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
-from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG
+from jaxmle.core.evaluation import EXPECTED, OBSERVED
 from jaxmle.core.rarely import rarely
 from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
@@ -236,9 +236,9 @@ def _infer(asked, direction, status, kind, may_diverge):
     lost = _without_errors(z, direction, status) | objective.is_rough | (sides != 0)
     if may_diverge:
         lost = lost | _fades(asked, direction, status, inverse.matrix, KINDS[kind].bread)
-    carries = KINDS[kind].whole is None and KINDS[kind].bread != OPG and not objective.is_rough
-    at_boundary = (status == codes.BOUNDARY) & carries
-    cov_z, cov, directions = in_params(space, z, direction, covariance, lost, at_boundary)
+    carries = KINDS[kind].carries_to_edges and not objective.is_rough
+    at_boundary = status == codes.BOUNDARY
+    cov_z, cov, directions = in_params(space, z, direction, covariance, lost, at_boundary, carries)
     scalars = space.scalars(z)
     bse = jnp.where(jnp.asarray(space.held_scalars()), jnp.nan, jnp.sqrt(jnp.diagonal(cov)))
     zvalues = scalars / bse

@@ -32,8 +32,9 @@ class Inference(Printed):
     ``nobs`` is the sum of the case weights. ``eigenvalues`` are the smallest and the largest of the information in z.
     The columns of ``directions`` that are not zero are the directions in z without curvature (the data leave them free)
     or, where ``indefinite``, some that curve upward. ``sides`` is -1 or 1 for numbers of z whose parameter is at its
-    lower or upper limit, and ``direction`` is that of the fit, its last step. ``facts`` are the numbers behind the covariance: how many ``groups``, ``lags`` or ``draws``,
-    the small-sample ``factor``. In a batch every array has a leading axis.
+    lower or upper limit, and ``direction`` is that of the fit, its last step. ``facts`` are the numbers behind the
+    covariance: how many ``groups``, ``lags`` or ``draws``, the small-sample ``factor``. In a batch every array has a
+    leading axis.
     """
 
     params: Any

@@ -9,6 +9,8 @@ import numpy as np
 
 from jaxmle.parameters.bijections import Bijection, Correlation, Covariance, Ordered, Simplex
 
+_FALLS = 0.1  # of a logarithm: by 1 / k along the Newton step where the density flattens out with the k-th power
+
 
 def ends(bijection: Bijection, free_shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """For each number of z of a leaf whether minus, and plus, infinity stands for an edge.
@@ -43,51 +45,96 @@ def eases(bijection: Bijection) -> bool:
     return isinstance(bijection, Simplex | Ordered)
 
 
-def at_edge(bijection: Bijection, z, value):
-    """Which numbers of ``value`` touch an edge, as far as the square root of the rounding error can tell."""
-    small = float(jnp.finfo(value.dtype).eps) ** 0.5
+def at_edge(bijection: Bijection, z, value, step=None):
+    """Which numbers of ``value`` are at an edge.
+
+    ``step`` is what a climb to the edge was still moving z by, zero where z had settled. It tells a probability on its
+    way to zero from one that is small, and a gap that closes from a narrow one, whatever their units. Without it (None)
+    only what is below the square root of the rounding error counts.
+    """
     if isinstance(bijection, Simplex):
-        return value <= small
+        fading = _fading(z, value, step)
+        return fading | (jnp.sum(~fading, axis=-1, keepdims=True) == 1)
     if isinstance(bijection, Ordered):
-        meets = _meets(z, value, small)
+        meets = _meets(z, value, step)
         never = jnp.zeros((*value.shape[:-1], 1), bool)
         return jnp.concatenate([meets, never], axis=-1) | jnp.concatenate([never, meets], axis=-1)
     if isinstance(bijection, Covariance | Correlation):
-        rows = jnp.any(_singular(bijection, z, value, small), axis=-1)
+        rows = jnp.any(_singular(bijection, z, value, step), axis=-1)
         return jnp.broadcast_to(rows[..., None, None], value.shape)
     return jnp.zeros(value.shape, bool)
 
 
-def words(bijection: Bijection, name: str, labels: np.ndarray, z, value) -> list[str]:
-    """What happens at the edges that a leaf touches, on the host; ``labels`` are those of its numbers."""
-    small = float(np.finfo(value.dtype).eps) ** 0.5
+def touches(bijection: Bijection, value):
+    """Whether ``value`` is, by rounding, at an edge that no limit of a single number says: a probability of zero beside
+    one."""
+    return jnp.any(value <= _rounding(value)) if isinstance(bijection, Simplex) else jnp.zeros((), bool)
+
+
+def words(bijection: Bijection, name: str, labels: np.ndarray, z, value, step=None) -> list[str]:
+    """What happens at the edges that a leaf is at, on the host; ``labels`` are those of its numbers."""
     if isinstance(bijection, Simplex):
-        return [f"{label} goes to 0" for label in labels[np.asarray(at_edge(bijection, z, value))]]
+        at = np.asarray(at_edge(bijection, z, value, step))
+        return [f"{label} goes to {round(float(share))}" for label, share in zip(labels[at], value[at], strict=True)]
     if isinstance(bijection, Ordered):
-        meets = np.asarray(_meets(z, value, small))
+        meets = np.asarray(_meets(z, value, step))
         return [f"{a} and {b} meet" for a, b in zip(labels[..., :-1][meets], labels[..., 1:][meets], strict=True)]
     if isinstance(bijection, Covariance | Correlation):
-        found = np.argwhere(np.asarray(_singular(bijection, z, value, small)))
-        return [f"{_of(name, lead)} becomes singular in row {row}" for *lead, row in found.tolist()]
+        found = np.argwhere(np.asarray(_singular(bijection, z, value, step))).tolist()
+        gone = np.asarray(_vanishes(bijection, z, value))
+        return [
+            f"{_of(name, [*lead, row, row])} goes to 0"
+            if gone[(*lead, row)]
+            else f"{_of(name, lead)} becomes singular in row {row}"
+            for *lead, row in found
+        ]
     return []
 
 
-def _meets(z, value, small):
+def _rounding(value) -> float:
+    return float(jnp.finfo(value.dtype).eps)
+
+
+def _fading(z, value, step):
+    """Which probabilities go to zero: those whose logarithm the step lowers as much as a density flattens out by."""
+    if step is None:
+        return value <= _rounding(value) ** 0.5
+    logits = jnp.concatenate([step, jnp.zeros((*step.shape[:-1], 1), step.dtype)], axis=-1)
+    change = logits - jnp.sum(value * logits, axis=-1, keepdims=True)
+    return (change < -_FALLS) | (value <= _rounding(value))
+
+
+def _meets(z, value, step):
     """Which neighbours meet."""
-    return jnp.exp(z[..., 1:]) <= small * (1.0 + jnp.abs(value[..., 1:]))
+    if step is None:
+        return jnp.exp(z[..., 1:]) <= _rounding(value) ** 0.5 * (value[..., -1:] - value[..., :1])
+    return (step[..., 1:] < 0) | (value[..., 1:] == value[..., :-1])
 
 
-def _singular(bijection, z, value, small):
-    """For each row of a matrix whether it is a combination of those above, or zero beside the largest. A climb ends
-    sooner there than elsewhere, since z enters by its square."""
-    small = small**0.75
+def _singular(bijection, z, value, step):
+    """For each row of a matrix whether it becomes a combination of those above, or zero."""
+    eps = _rounding(value)
     if isinstance(bijection, Covariance):
-        left = jnp.exp(2.0 * z[..., np.flatnonzero(_on_diagonal(z.shape[-1]))])
-        diagonal = jnp.diagonal(value, axis1=-2, axis2=-1)
-        return left <= small * jnp.minimum(diagonal, jnp.max(diagonal, axis=-1, keepdims=True))
+        own = np.flatnonzero(_on_diagonal(z.shape[-1]))
+        left, diagonal = jnp.exp(2.0 * z[..., own]), jnp.diagonal(value, axis1=-2, axis2=-1)
+        if step is None:
+            return left <= eps**0.5 * jnp.max(diagonal, axis=-1, keepdims=True)
+        return (step[..., own] < 0) | (left <= eps * diagonal)
     rows, _ = np.tril_indices(value.shape[-1], -1)
-    far = 1.0 - jnp.tanh(z) ** 2 <= small
+    left = 1.0 - jnp.tanh(z) ** 2
+    far = left <= eps**0.375 if step is None else ((step * z > 0) & (left <= eps**0.375)) | (left <= eps)
     return jnp.stack([jnp.any(far[..., rows == i], axis=-1) for i in range(value.shape[-1])], axis=-1)
+
+
+def _vanishes(bijection, z, value):
+    """For each row of a matrix that becomes singular there whether its variance itself goes to zero: it is nothing
+    beside the largest, or no combination of the rows above."""
+    diagonal = jnp.diagonal(value, axis1=-2, axis2=-1)
+    if isinstance(bijection, Correlation):
+        return jnp.zeros(diagonal.shape, bool)
+    own = jnp.exp(2.0 * z[..., np.flatnonzero(_on_diagonal(z.shape[-1]))])
+    small = _rounding(value) ** 0.375  # a climb ends sooner there than elsewhere, since z enters by its square
+    return (diagonal <= small * jnp.max(diagonal, axis=-1, keepdims=True)) | (own > small * diagonal)
 
 
 def _on_diagonal(entries: int) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxmle.core.evaluation import Evaluation
+from jaxmle.core.status import still_moving
 from jaxmle.parameters import edges
 from jaxmle.parameters.bijections import Bijection, Identity
 from jaxmle.parameters.builder import take_apart
@@ -164,6 +165,7 @@ class Space(eqx.Module):
         """Whether a leaf has become, by rounding, a value that its constraint stops short of."""
         touches = jnp.zeros((), bool)
         for bijection, leaf in zip(self.bijections, self.point(z), strict=True):
+            touches = touches | edges.touches(bijection, leaf)
             for limit in bijection.limits():
                 touches = touches if limit is None else touches | jnp.any(leaf == jnp.asarray(limit, leaf.dtype))
         return touches
@@ -185,10 +187,12 @@ class Space(eqx.Module):
         parts = [np.full(math.prod(shape), edges.eases(b)) for b, shape in pairs]
         return np.concatenate([np.zeros(0, bool), *parts])
 
-    def scalars_at_edge(self, z: Float[Array, " m"]) -> Bool[Array, " p"]:
-        """Which unfixed scalars of params touch an edge that several numbers have together."""
-        leaves = zip(self.bijections, self.split(z), self.point(z), strict=True)
-        found = [edges.at_edge(bijection, part, value).ravel() for bijection, part, value in leaves]
+    def scalars_at_edge(self, z: Float[Array, " m"], direction: Float[Array, " m"]) -> Bool[Array, " p"]:
+        """Which unfixed scalars of params a climb that ended at ``z``, still moving along ``direction``, took to an
+        edge that several numbers have together."""
+        steps = self.split(_moved(z, direction))
+        leaves = zip(self.bijections, self.split(z), self.point(z), steps, strict=True)
+        found = [edges.at_edge(bijection, part, value, step).ravel() for bijection, part, value, step in leaves]
         return jnp.concatenate([jnp.zeros(0, bool), *(found[leaf.index] for leaf in self.unfixed())])
 
     def held_scalars(self) -> np.ndarray:
@@ -196,16 +200,18 @@ class Space(eqx.Module):
         kept = [edges.held(self.bijections[leaf.index], self.layout.shapes[leaf.index]) for leaf in self.unfixed()]
         return np.concatenate([np.zeros(0, bool), *(part.ravel() for part in kept)])
 
-    def edge_words(self, z: Float[Array, " m"]) -> dict[str, list[str]]:
-        """For each free leaf what happens at the edges that it touches and several of its numbers have together."""
+    def edge_words(self, z: Float[Array, " m"], direction: Float[Array, " m"] | None) -> dict[str, list[str]]:
+        """For each free leaf what happens at the edges that several of its numbers have together, and that a climb
+        along ``direction`` took them to; where that is None, that they touch by rounding."""
         parts, values, labels = self.split(z), self.point(z), iter(self.scalar_labels())
+        steps = [None] * len(parts) if direction is None else self.split(_moved(z, direction))
         found = {}
         for leaf in self.unfixed():
             shape = self.layout.shapes[leaf.index]
             own = np.array([next(labels) for _ in range(math.prod(shape))], object).reshape(shape)
             if leaf.kind == FREE:
-                bijection = self.bijections[leaf.index]
-                found[leaf.name] = edges.words(bijection, leaf.name, own, parts[leaf.index], values[leaf.index])
+                at = leaf.index
+                found[leaf.name] = edges.words(self.bijections[at], leaf.name, own, parts[at], values[at], steps[at])
         return found
 
     def has_limits(self) -> tuple[list[bool], list[bool]]:
@@ -297,6 +303,11 @@ class Space(eqx.Module):
             else:
                 labels += element_names(f"{leaf.name}~", self.layout.free_shapes[leaf.index])
         return labels
+
+
+def _moved(z, direction):
+    """``direction`` where it still moved z, zero elsewhere."""
+    return jnp.where(still_moving(direction, z), direction, 0.0)
 
 
 def _cut(flat, shapes) -> list[Array]:

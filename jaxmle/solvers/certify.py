@@ -17,6 +17,9 @@ from jaxmle.solvers.proximal_newton import ProximalNewton
 from jaxmle.solvers.quadratic import positive
 
 _CURVED, _PART = 1e-4, 1e-3
+_SHARE = 0.1  # of the way to where a number makes no difference any more: as a step that would still move it
+_SEEN, _LESS = 100.0, 0.7
+_MOST = 60  # evaluations
 
 
 class Certificate(eqx.Module):
@@ -33,42 +36,73 @@ class Certificate(eqx.Module):
 
 
 def certify(
-    evaluate: Callable, z: Float[Array, " m"], size: Float[Array, " m"], start: Float[Array, " m"], *penalty: Penalty
+    evaluate: Callable,
+    z: Float[Array, " m"],
+    size: Float[Array, " m"],
+    start: Float[Array, " m"],
+    status,
+    *penalty: Penalty,
 ) -> Certificate:
     """Look at ``z``, which was found from ``start``, and one Newton step on, with ``evaluate(z)`` of order 2; by
-    proximal Newton where there is a ``penalty`` with kinks."""
+    proximal Newton where there is a ``penalty`` with kinks. Where the curvature fades on that step it goes on until it
+    is known whether there is a maximum at all, if the ``status`` is a claim of one, or that the steps ran out."""
     newton: Any = ProximalNewton(switch=jnp.inf) if penalty else Newton(switch=jnp.inf)
     here = newton.update(newton.init(z, jnp.finfo(z.dtype).tiny, size, *penalty), evaluate(z), *penalty)
-    there = newton.update(here, evaluate(here.z), *penalty)
     near = here.left < jnp.finfo(z.dtype).eps ** 0.5
-    diverging = _is_lost(here.evaluation, z, start) | (there.fading & near)
-    diverging |= jax.lax.cond(here.flat, lambda: _has_faded(here, evaluate(start), start), lambda: jnp.zeros((), bool))
+    asked = codes.is_maximum(status) | (status == codes.OUT_OF_STEPS)
+
+    def onward(carry):
+        state, fades, _ = carry
+        evaluation = evaluate(state.z)
+        fades = fades | _fades(state, evaluation)
+        return newton.update(state, evaluation, *penalty), fades, jnp.zeros((), bool)
+
+    def running(carry):
+        state, fades, first = carry
+        return first | (asked & fades & (state.status == codes.RUNNING) & (state.steps < _MOST))
+
+    there, fades, _ = jax.lax.while_loop(running, onward, (here, jnp.zeros((), bool), jnp.ones((), bool)))
+    diverging = (there.status == codes.DIVERGING) | (fades & near)
+    gone = _lost(here.evaluation, z, start)
+    null = jax.lax.cond(here.flat, lambda: _faded(here, evaluate(start), start), lambda: jnp.zeros_like(z))
+    gone = jnp.where(gone | (null != 0), _SHARE * jnp.where(null != 0, null, z - start), 0.0)
+    direction = jnp.where(gone != 0, gone, here.z - z)
     left = jnp.where(jnp.isfinite(here.left), jnp.maximum(here.left, 0.0), jnp.nan)
     pivot = getattr(here, "pivot", jnp.full_like(left, jnp.nan))
-    return Certificate(
-        left, here.z - z, jnp.isnan(left), here.flat, diverging | (there.status == codes.DIVERGING), pivot
-    )
+    return Certificate(left, direction, jnp.isnan(left), here.flat, diverging | jnp.any(gone != 0), pivot)
 
 
-def _is_lost(evaluation, z, start):
-    """Whether some number was moved to where it makes no difference any more: over its whole size the density does not
+def _fades(state, evaluation):
+    """Whether the whole step that is ahead of ``state``, up to the rounding of numbers that it does not move, finds
+    less curvature at its end, where ``evaluation`` was taken: on a separated direction 1/e of it."""
+    step = jnp.where(codes.still_moving(state.z - state.best, state.best), state.z - state.best, 0.0)
+    before = jnp.dot(step, state.evaluation.curvature @ step)
+    size = jnp.abs(step) @ jnp.abs(state.evaluation.curvature) @ jnp.abs(step)
+    seen = before > _SEEN * jnp.finfo(step.dtype).eps * size
+    return state.whole & seen & (jnp.dot(step, evaluation.curvature @ step) < _LESS * before)
+
+
+def _lost(evaluation, z, start):
+    """Which numbers were moved to where they make no difference any more: over their whole size the density does not
     curve by a rounding error."""
     curving = jnp.abs(jnp.diagonal(evaluation.curvature)) * z**2
     moved = jnp.abs(z - start) > 0.5 * jnp.abs(z)
-    return jnp.any(moved & (curving < jnp.finfo(z.dtype).eps ** 2) & (jnp.abs(z) > 1.0))
+    return moved & (curving < jnp.finfo(z.dtype).eps ** 2) & (jnp.abs(z) > 1.0)
 
 
-def _has_faded(here, before, start):
-    """Whether the directions without curvature had some at the start, and still have a gradient, if only of rounding:
-    collinear columns never had any, and what has been switched off has none at all."""
+def _faded(here, before, start):
+    """How far from the ``start`` the directions without curvature have led, where they had some there and still have a
+    gradient, if only of rounding, else zero: collinear columns never had any, and what has been switched off has no
+    gradient at all."""
     scale = positive(here.scale)
     values, vectors = jnp.linalg.eigh(linalg.unit_diagonal(here.evaluation.curvature, scale))
     null = jnp.abs(values) <= linalg.null_threshold(values.size, values.dtype) * jnp.max(jnp.abs(values))
     way = vectors @ jnp.where(null, (scale * (here.best - start)) @ vectors, 0.0)
-    length = jnp.maximum(jnp.linalg.norm(way), jnp.finfo(way.dtype).tiny)
-    way = way / length
-    curved = way @ linalg.unit_diagonal(before.curvature, scale) @ way
-    return (curved > _CURVED) & jnp.any((jnp.abs(way) > _PART) & (here.evaluation.gradient != 0))
+    unit = way / jnp.maximum(jnp.linalg.norm(way), jnp.finfo(way.dtype).tiny)
+    part = jnp.abs(unit) > _PART
+    curved = unit @ linalg.unit_diagonal(before.curvature, scale) @ unit
+    faded = (curved > _CURVED) & jnp.any(part & (here.evaluation.gradient != 0))
+    return jnp.where(faded & part, way / scale, 0.0)
 
 
 def certificate_of(state: NewtonCGState) -> Certificate:
@@ -85,6 +119,7 @@ def certified(status, certificate: Certificate, tolerance):
     """
     enough = certificate.left <= jnp.maximum(tolerance, jnp.finfo(certificate.left.dtype).eps ** 0.5)
     claims = (status == codes.CONVERGED) | (status == codes.STALLED_AT_ROUNDING)
+    claims |= (status == codes.FLAT) & ~certificate.flat
     beaten = jnp.where(jnp.isnan(certificate.left), codes.UNSETTLED, codes.STOPPED_SHORT)
     beaten = jnp.where(certificate.upwards, codes.SADDLE, beaten)
     enough = enough & ~certificate.upwards
@@ -93,4 +128,5 @@ def certified(status, certificate: Certificate, tolerance):
     status = jnp.where((status == codes.STALLED) & enough, codes.STALLED_AT_ROUNDING, status)
     status = jnp.where((status == codes.OUT_OF_STEPS) & (certificate.left < tolerance), codes.CONVERGED, status)
     status = jnp.where(certificate.flat & enough & codes.is_ok(status), codes.FLAT, status)
-    return jnp.where(certificate.diverging & codes.is_ok(status), codes.DIVERGING, status)
+    fails = codes.is_ok(status) | jnp.isin(status, jnp.asarray((codes.OUT_OF_STEPS, codes.STOPPED_SHORT)))
+    return jnp.where(certificate.diverging & fails, codes.DIVERGING, status)

@@ -252,7 +252,8 @@ def _conclude(state, judged: Judgement):
     # On a separated direction each step gains 1/e of the last and finds 1/e of its curvature.
     fading = _is_suspect(state) & (state.curvature_ratio < 0.7) & (state.left > 0.1 * state.left_before)
     ends = jnp.where(fading & (state.left < jnp.maximum(_NEAR, state.tolerance)), status.DIVERGING, ends)
-    unsettled = (ends == status.RUNNING) & (state.idle >= _PATIENCE) & ~jnp.isfinite(state.left)
+    unsettled = (ends == status.RUNNING) & (state.idle >= _PATIENCE)
+    unsettled = (unsettled | (judged.at_rounding & (ends == status.STALLED))) & ~jnp.isfinite(state.left)
     ends = jnp.where(unsettled, status.UNSETTLED, ends)
     return dataclasses.replace(state, status=ends)
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from jaxmle.core import status as codes
 from jaxmle.inference.asked import SAMPLING
+from jaxmle.inference.covariances.kinds import KINDS
 
 
 def describe_covariance(inference) -> str:
@@ -37,12 +38,22 @@ def at_limits(inference):
                 "goes to the other side no standard error says, but a profile of the likelihood (jm.profile) does."
             )
     if int(inference.status) == codes.BOUNDARY:
-        for words in space.edge_words(inference.z).values():
+        for words in space.edge_words(inference.z, inference.direction).values():
             if words:
-                yield (
-                    f"{', '.join(words)}: an edge of the parameter space. What is at it has no standard error, and the "
-                    "others have theirs, where they do, as if it were held there; jm.profile says how far it goes."
-                )
+                yield f"{', '.join(words)}: an edge of the parameter space. {_errors_at_edge(inference)}"
+
+
+def _errors_at_edge(inference) -> str:
+    """What standard errors there are at an edge that several numbers have together."""
+    if KINDS[inference.covariance].carries_to_edges:
+        return (
+            "What is at it has no standard error, and the others have theirs, where they do, as if it were held there; "
+            "jm.profile says how far it goes."
+        )
+    return (
+        f"The numbers behind it are infinite there, so with covariance={inference.covariance!r} nothing that is "
+        "constrained together with what is at it has a standard error: 'observed' and the sandwiches have some."
+    )
 
 
 def remarks_on(inference):
@@ -67,7 +78,8 @@ def remarks_on(inference):
         )
     elif facts.get("failed", 0) > 0:
         others = "standard errors are those of the others, and too small where refits fail because they are extreme"
-        what = others if inference.covariance == "bootstrap" else "so there are no jackknife standard errors"
+        some = inference.covariance == "bootstrap" and facts["replicates"] - facts["failed"] > 1
+        what = others if some else f"so there are no {inference.covariance} standard errors"
         yield f"{int(facts['failed'])} of {int(facts['replicates'])} refits have no finite estimate: {what}."
     factor = facts.get("factor") if "groups" not in facts or facts["groups"].min() >= 2 else None  # else said above
     if factor is not None and not (np.isfinite(factor) & (factor > 0)).all():

@@ -27,6 +27,12 @@ class Kind(NamedTuple):
     corrects: bool = False  # whether the small-sample factor is applied where nothing is said
     whole: Callable | None = None
 
+    @property
+    def carries_to_edges(self) -> bool:
+        """Whether it says how what is not at an edge varies, where others that it is constrained together with have run
+        there. Refits are in z, which is infinite there, and the scores of what no longer matters are no information."""
+        return self.whole is None and self.bread != OPG
+
 
 KINDS = {
     "observed": Kind(OBSERVED),
