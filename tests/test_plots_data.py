@@ -175,6 +175,32 @@ def test_a_histogram_has_the_density_over_it():
     assert names(ax) == ("response (mm)", "density (per mm)")
 
 
+@pytest.mark.parametrize("value", [np.nan, 1e6])
+@pytest.mark.parametrize("model", ["normal", "poisson", "censored"])
+def test_rows_of_weight_zero_are_not_drawn(model, value):
+    """The picture is that without them, whatever they hold."""
+    y = {"normal": RNG.normal(size=30), "poisson": RNG.poisson(3.0, 30), "censored": TIMES[:30]}[model]
+    weights = np.where(np.arange(30) % 7 == 0, 0.0, 1.0)
+    density = jm.densities.censored(jm.densities.exponential)
+
+    def drawn(y, weights, seen):
+        if model == "censored":
+            upper = jnp.asarray(np.where(seen, y, np.inf))
+            problem = jm.regression(density, lambda p, row: (p["scale"], row), upper, jnp.asarray(y), weights)
+            fit = jm.fit(problem, {"scale": jm.positive(1.0)})
+        else:
+            problem = getattr(jm.models, model)(y, weights=weights)
+            fit = jm.fit(problem)
+        assert fit.ok, fit.message
+        ax = jm.plots.density(problem, fit)
+        return ax.get_xlim(), [bar.get_height() for bar in ax.patches], *(one.get_ydata() for one in ax.lines)
+
+    kept, seen = weights > 0, np.arange(30) % 3 > 0
+    whole = drawn(np.where(kept, y, value), weights, seen)
+    for one, other in zip(whole, drawn(y[kept], weights[kept], seen[kept]), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
 def test_censored_times_have_survival_curves(censored):
     ax = jm.plots.density(*censored, name="time", units="months")
     other = sm.SurvfuncRight(TIMES, SEEN)

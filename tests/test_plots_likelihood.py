@@ -151,7 +151,7 @@ def test_bad_input_is_named(normal, coin):
         jm.plots.contours(*normal, "mu")
     with pytest.raises(KeyError, match="no parameter is called 'q'"):
         jm.plots.likelihood_curve(*coin, "q")
-    with pytest.raises(ValueError, match="level must be between 0 and 1"):
+    with pytest.raises(ValueError, match="level must be a number between 0 and 1, the confidence"):
         jm.plots.contours(*normal, ("mu", "sigma"), levels=(0.5, 1.0))
     with pytest.raises(ValueError, match="levels is empty"):
         jm.plots.contours(*normal, ("mu", "sigma"), levels=())

@@ -8,6 +8,7 @@ import numpy as np
 from jax.scipy.special import ndtri
 
 from jaxmle.fitting.result import Fit
+from jaxmle.inference.door import as_level
 from jaxmle.inference.infer import has_prior
 from jaxmle.inference.profiles.curve import profile_curve
 from jaxmle.inference.profiles.profile import Profile, profile
@@ -97,8 +98,7 @@ def drop_of(level: float, count: int) -> float:
     >>> round(drop_of(0.95, 1), 4), round(drop_of(0.95, 2), 4)
     (1.9207, 2.9957)
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level must be between 0 and 1, such as 0.95; it is {level}")
+    level = as_level(level)
     return 0.5 * scalar(ndtri(jnp.asarray(0.5 + 0.5 * level))) ** 2 if count == 1 else -float(np.log1p(-level))
 
 

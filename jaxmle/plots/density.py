@@ -63,9 +63,11 @@ def density(
         raise TypeError("a histogram is of responses that are one number a row, and here a row has several")
     y = np.asarray(jax.tree.leaves(term.y)[0], float)
     weights = np.ones(y.size) if term.weights is None else np.asarray(term.weights, float)
+    rows = np.flatnonzero(weights)  # the others may hold anything
+    y, weights = y[rows], weights[rows]
     ax = style.axes(ax)
     if isinstance(term.density, Censored):
-        _survival(ax, objective, fit, term, y, weights)
+        _survival(ax, objective, fit, term, rows, y, weights)
         return style.name_axes(ax, name, "share that lasts longer", units)
     if is_discrete(term):
         return style.name_axes(ax, name, _counts(ax, objective, fit, y, weights, bins), units)
@@ -96,7 +98,7 @@ def _histogram(ax, objective, fit, y, weights, edges, whole=False):
     points = np.sort(np.concatenate([np.linspace(low, high, _POINTS), among]))
     points = np.round(points) if whole else points
     ax.plot(points, _on_support(marginal(objective, fit, points)), color=style.VERMILLION, lw=style.WIDTH, label="fit")
-    outside = int(np.sum(((y < edges[0]) | (y > edges[-1])) & (weights > 0)))
+    outside = int(np.sum((y < edges[0]) | (y > edges[-1])))
     if outside:
         ax.plot([], [], ls="", label=f"rows outside: {outside}")
     style.legend(ax)
@@ -122,12 +124,12 @@ def _counts(ax, objective, fit, y, weights, bins) -> str:
     return "probability"
 
 
-def _survival(ax, objective, fit, term, y, weights):
-    upper = np.asarray(jax.vmap(lambda eta: eta[-1])(term.predictions(fit.params)), float)
+def _survival(ax, objective, fit, term, rows, y, weights):
+    upper = np.asarray(jax.vmap(lambda eta: eta[-1])(term.predictions(fit.params)), float)[rows]
     exact, beyond = upper == y, np.isposinf(upper)
     if not (exact | beyond).all():
         raise ValueError(
-            f"row {int(np.flatnonzero(~(exact | beyond))[0])} is known to an interval or from above only, and the "
+            f"row {int(rows[~(exact | beyond)][0])} is known to an interval or from above only, and the "
             "empirical curve here is that of right-censored times: compare quantile residuals instead "
             "(jm.plots.quantile_quantile)"
         )
