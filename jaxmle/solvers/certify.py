@@ -63,10 +63,11 @@ def certify(
 
     there, fades, _ = jax.lax.while_loop(running, onward, (here, jnp.zeros((), bool), jnp.ones((), bool)))
     diverging = (there.status == codes.DIVERGING) | (fades & near)
-    gone = _lost(here.evaluation, z, start)
-    null = jax.lax.cond(here.flat, lambda: _faded(here, evaluate(start), start), lambda: jnp.zeros_like(z))
-    gone = jnp.where(gone | (null != 0), _SHARE * jnp.where(null != 0, null, z - start), 0.0)
-    direction = jnp.where(gone != 0, gone, here.z - z)
+    slight = _slight(here.evaluation, z, start)
+    gone = jax.lax.cond(
+        here.flat | jnp.any(slight), lambda: _gone(here, evaluate(start), start, slight), lambda: jnp.zeros_like(z)
+    )
+    direction = jnp.where(gone != 0, _SHARE * gone, here.z - z)
     left = jnp.where(jnp.isfinite(here.left), jnp.maximum(here.left, 0.0), jnp.nan)
     pivot = getattr(here, "pivot", jnp.full_like(left, jnp.nan))
     return Certificate(left, direction, jnp.isnan(left), here.flat, diverging | jnp.any(gone != 0), pivot)
@@ -82,12 +83,22 @@ def _fades(state, evaluation):
     return state.whole & seen & (jnp.dot(step, evaluation.curvature @ step) < _LESS * before)
 
 
-def _lost(evaluation, z, start):
-    """Which numbers were moved to where they make no difference any more: over their whole size the density does not
-    curve by a rounding error."""
+def _slight(evaluation, z, start):
+    """Which numbers were moved to where they make hardly a difference: over their whole size the density curves by no
+    more than a rounding error."""
     curving = jnp.abs(jnp.diagonal(evaluation.curvature)) * z**2
     moved = jnp.abs(z - start) > 0.5 * jnp.abs(z)
-    return moved & (curving < jnp.finfo(z.dtype).eps ** 2) & (jnp.abs(z) > 1.0)
+    return moved & (curving < jnp.finfo(z.dtype).eps) & (jnp.abs(z) > 1.0)
+
+
+def _gone(here, before, start, slight):
+    """How far from the ``start`` numbers have gone that the density curved in there, and curves in no more; zero for
+    the others."""
+    eps, way = jnp.finfo(start.dtype).eps, here.best - start
+    then, now = (jnp.abs(jnp.diagonal(evaluation.curvature)) for evaluation in (before, here.evaluation))
+    lost = slight & ((now < eps**0.5 * then) | (now * here.best**2 < eps**2))
+    null = jnp.where(here.flat, _faded(here, before, start), 0.0)
+    return jnp.where(null != 0, null, jnp.where(lost, way, 0.0))
 
 
 def _faded(here, before, start):

@@ -74,7 +74,7 @@ def best_point(model: Model, scale: Float[Array, " m"], damping, noise) -> Rough
     more = 0.5 * jnp.dot(direction, _face_slope(model, z))
     left = jnp.where(solved & (pivot > 0), jnp.abs(predicted) + more, jnp.inf)
     # Damped by so little that the next step makes up for it.
-    whole = jnp.all(shift <= 1e-6 * model.metric**2)
+    whole = jnp.all(shift <= (1e-6 + 10.0 * _jitter(model)) * model.metric**2)
     return RoughStep(z, predicted, left, whole, stiffness, pivot <= 10.0 * _jitter(model))
 
 

@@ -1,0 +1,87 @@
+"""Separated data with many rows: what is left to gain on the way to infinity is lost in rounding before it is small.
+Law 8: separation is not convergence. Law 9: no standard error is made up."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxmle as jm
+from jaxmle.core import status as codes
+
+RNG = np.random.default_rng(1)
+GROUP = np.repeat([0, 1], [50, 10])
+X = np.column_stack([np.ones(60), RNG.normal(size=60), GROUP])
+Y = np.where(GROUP == 1, 1.0, (RNG.random(60) < 1.0 / (1.0 + np.exp(-X[:, 1]))).astype(float))
+COUNTS = np.where(GROUP == 1, 0.0, RNG.poisson(2.0, 60))
+SOLVERS = {"Newton": None, "L-BFGS": jm.solvers.LBFGS(), "BHHH": jm.solvers.BHHH()}
+
+
+def rest_of(model, y):
+    """The errors of the others: those of a fit without the group, which is what the likelihood goes to."""
+    rest = model(X[:50, :2], y[:50])
+    return np.asarray(jm.infer(rest, jm.fit(rest)).bse["beta"])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_separated_group_diverges_whatever_the_weights(solver, dtype):
+    """A weight w divides errors by root(w). BHHH in single precision stops 5e-7 short of a probability of one."""
+    errors = rest_of(jm.models.logistic, Y)
+    for weight in (1.0, 1e3, 1e5):
+        problem = jm.models.logistic(X.astype(dtype), Y.astype(dtype), np.full(60, weight, dtype))
+        fit = jm.fit(problem, solver=SOLVERS[solver])
+        assert int(fit.status) == codes.DIVERGING, fit.message
+        assert "; beta[2] goes to +infinity (" in fit.message
+        found = np.asarray(jm.infer(problem, fit).bse["beta"]) * weight**0.5
+        np.testing.assert_allclose(found, [*errors, np.nan], rtol=1e-4 if dtype == np.float32 else 1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_group_without_events_diverges_whatever_the_exposure(dtype):
+    """The exposure moves the constant only, and no error."""
+    errors = rest_of(jm.models.poisson_regression, COUNTS)
+    for exposure in (1.0, 1e6):
+        problem = jm.models.poisson_regression(
+            X.astype(dtype), COUNTS.astype(dtype), exposure=np.full(60, exposure, dtype)
+        )
+        fit = jm.fit(problem)
+        assert int(fit.status) == codes.DIVERGING, fit.message
+        assert "; beta[2] goes to -infinity (" in fit.message
+        found = np.asarray(jm.infer(problem, fit).bse["beta"])
+        np.testing.assert_allclose(found, [*errors, np.nan], rtol=1e-5 if dtype == np.float32 else 1e-7)
+
+
+def test_a_fit_that_diverges_without_saying_where_has_no_errors_at_all():
+    problem = jm.models.logistic(X, Y)
+    fit = jm.fit(problem)
+    for direction in (jnp.zeros(3), jnp.array([1e-17, -1e-17, 0.0])):
+        silent = eqx.tree_at(lambda f: f.direction, fit, direction)
+        assert np.isnan(np.asarray(jm.infer(problem, silent).bse["beta"])).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    "solver", [jm.solvers.ProximalGradient(), jm.solvers.ProximalNewton()], ids=["gradient", "Newton"]
+)
+def test_separated_data_with_a_penalty_on_the_intercept_alone_diverge(solver, dtype):
+    """Gradients alone crawl along the separation until the steps run out, or, in single precision, the curvature."""
+    x = np.random.default_rng(0).normal(size=(200, 6))[:, 0]
+    design, y = np.column_stack([np.ones(200), x]).astype(dtype), (x > 0).astype(dtype)
+    problem = jm.models.logistic(design, y) + jm.priors.laplace(intercept, scale=1.0)
+    fit = jm.fit(problem, solver=solver)
+    assert int(fit.status) == codes.DIVERGING, fit.message
+    assert "; beta[1] goes to +infinity (" in fit.message
+
+
+def intercept(params):
+    return params["beta"][0]
+
+
+def test_steps_that_ran_out_on_the_way_to_a_maximum_do_not_diverge():
+    """Counts of e^-6 are met from above by steps that each find 1/e of the curvature, as on a separated direction."""
+    y = np.zeros(400)
+    y[0] = 1.0
+    problem = jm.models.poisson_regression(np.ones((400, 1)), y)
+    fit = jm.fit(problem, solver=jm.solvers.BHHH(), max_steps=3)
+    assert int(fit.status) == codes.OUT_OF_STEPS
