@@ -85,7 +85,7 @@ def ways_to_give_alpha(objective, fit):
 
 def test_an_alpha_that_is_none_is_refused_everywhere(fitted):
     for call in ways_to_give_alpha(*fitted):
-        for alpha in (95, 2, 1.0, 0, -0.05, float("nan"), np.array([0.05, 0.1])):
+        for alpha in (95, 2, 1.0, 0, -0.05, float("nan"), np.array([0.05, 0.1]), "x", "0.05", None, True):
             with pytest.raises(ValueError, match="alpha must be a number between 0 and 1, one less the confidence"):
                 call(alpha)
         call(0.1)
@@ -100,7 +100,7 @@ def test_an_alpha_in_a_trace_gives_nan_where_it_is_none(fitted):
 
 
 def test_a_level_that_is_none_is_refused(fitted):
-    for level in (95, 0.0, np.array([0.9, 0.95])):
+    for level in (95, 0.0, np.array([0.9, 0.95]), "x", None):
         with pytest.raises(ValueError, match="level must be a number between 0 and 1, the confidence"):
             jm.profile(*fitted, level=level)
 
@@ -118,5 +118,59 @@ def test_a_key_that_is_none_is_refused(fitted):
             call(7)
         with pytest.raises(TypeError, match=r"an array of key<fry> of shape \(2,\)"):
             call(jax.random.split(KEY))
-    old = jm.bootstrap(*fitted, jax.random.PRNGKey(0), 10)
-    np.testing.assert_allclose(old.values, jm.bootstrap(*fitted, KEY, 10).values, rtol=1e-12)
+        with pytest.raises(TypeError, match=r"key must be a random key, .* an array of uint32 of shape \(3,\)"):
+            call(jnp.array([0, 1, 2], jnp.uint32))
+
+
+def test_a_key_of_the_old_kind_is_one(fitted):
+    old = jm.bootstrap(*fitted, jax.random.PRNGKey(0), 10).values
+    np.testing.assert_array_equal(old, jm.bootstrap(*fitted, KEY, 10).values)
+
+
+@pytest.mark.parametrize("call", [*CALLS, "jm.diagnose"])
+def test_what_is_no_fit_is_refused(fitted, call):
+    problem, fit = fitted
+    named = "jm.infer" if call == "jm.summary" else call
+    calls = CALLS | {"jm.diagnose": jm.diagnose}
+    for other in (fit.params, problem, None):
+        with pytest.raises(TypeError, match=rf"{named} takes a fit, such as .*, not a {type(other).__name__}"):
+            calls[call](problem, other)
+
+
+@pytest.mark.parametrize("folds", ["five", 2.5, None, True, 1])
+def test_folds_that_are_no_number_are_refused(fitted, folds):
+    with pytest.raises(
+        ValueError, match=rf"folds must be a whole number from two to the 6 rows there are; it is {folds!r}"
+    ):
+        jm.cross_validate(*fitted, KEY, folds)
+
+
+def test_a_number_of_folds_in_a_trace_is_refused(fitted):
+    with pytest.raises(ValueError, match=r"inside jax\.jit or jax\.vmap the number of folds must be known"):
+        jax.jit(lambda folds: jm.cross_validate(*fitted, KEY, folds).total)(3)
+
+
+def test_columns_go_by_name_or_number_of_any_kind(fitted):
+    assert jm.margins(*fitted, columns=[np.int64(1), np.str_("x[0]")]).columns == ("x[1]", "x[0]")
+    assert jm.margins(*fitted, columns=np.int32(1)).columns == ("x[1]",)
+    for strange in (2.5, [2.5], [True], [None]):
+        with pytest.raises(TypeError, match=r"columns are given by their names or their numbers, .* not by"):
+            jm.margins(*fitted, columns=strange)
+    with pytest.raises(ValueError, match="the data have no column 2"):
+        jm.margins(*fitted, columns=[np.int64(2)])
+
+
+def test_a_case_is_not_left_out_of_half_of_one():
+    """As the jackknife refuses it; in a trace it is NaN, and a diagnosis goes without."""
+    problem = jm.models.poisson_regression(X, Y, weights=jnp.array([1.0, 1.5, 1.0, 1.0, 1.0, 2.0]))
+    fit = jm.fit(problem)
+    with pytest.raises(ValueError, match=r"one case of each row is left out, and row 1 has weight 1\.5: "):
+        jm.loo(problem, fit)
+    assert not any(finding.name == "rows" for finding in jm.diagnose(problem, fit).findings)
+
+    def total(weights):
+        problem = jm.models.poisson_regression(X, Y, weights=weights)
+        return jm.loo(problem, jm.fit(problem)).total
+
+    found = jax.jit(jax.vmap(total))(jnp.array([[1.0, 1.5, 1.0, 1.0, 1.0, 2.0], [1.0, 1.0, 1.0, 1.0, 1.0, 2.0]]))
+    assert np.isnan(found).tolist() == [True, False]

@@ -11,7 +11,9 @@ from jaxmle.inference.checks.check import scales_finding
 from jaxmle.inference.checks.findings import Finding, Findings
 from jaxmle.inference.covariances.facts import at_limits
 from jaxmle.inference.direction import describe_direction
+from jaxmle.inference.door import check_is_fit
 from jaxmle.inference.infer import infer
+from jaxmle.inference.resampling.resample import fractional_row
 from jaxmle.inference.rows.loo import loo
 from jaxmle.terms.objective import Objective, Term
 from jaxmle.terms.problem import Problem, as_problem
@@ -32,7 +34,7 @@ def diagnose(objective: Term | Problem, fit: Fit) -> Findings:
     ``separation``, and by which covariates; parameters at a ``limit``; wildly different ``scales``; and ``rows``
     without which the estimate would be another. Never traced.
 
-    Errors: ``TypeError`` for a batch or inside a trace: take a lane first.
+    Errors: ``TypeError`` for what is no fit, for a batch or inside a trace: take a lane first.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -43,6 +45,7 @@ def diagnose(objective: Term | Problem, fit: Fit) -> Findings:
     Source: Albert and Anderson (1984) on separation; Belsley, Kuh and Welsch (1980), "Regression Diagnostics", section
     3.2 on near collinearity.
     """
+    check_is_fit(fit, "jm.diagnose")
     if is_traced((fit.z, fit.status)) or np.ndim(fit.status):
         raise TypeError(
             "jm.diagnose looks at one fit, outside jax.jit: of a batch take a lane, jax.tree.map(lambda x: x[0], fit)"
@@ -132,7 +135,7 @@ def _rows(objective, fit):
     likelihoods = [term for term in objective.terms if term.is_likelihood]
     if objective.is_rough or not likelihoods or not all(has_rows(term) for term in likelihoods):
         return []
-    if float(objective.nobs()) > _MOST_ROWS:
+    if float(objective.nobs()) > _MOST_ROWS or fractional_row(objective) is not None:
         return []
     distance = np.square(np.asarray(loo(objective, fit).shift)) / fit.z.size
     rows = np.flatnonzero(~(distance <= 1.0))

@@ -91,7 +91,8 @@ def of_location(asked: Asked, location: Location):
     jacobian = in_z(asked.space, asked.z, jacobian)[:, location.columns]
     kept = row_tools.weighted(curvature, term.weights)
     prior: Any = evaluate_in_z(asked.priors(), asked.space, asked.z, 2, asked.jacobian).curvature
-    information = jacobian.T @ (jacobian * kept[:, None]) + prior[np.ix_(location.columns, location.columns)]
+    counted = _without(jacobian, term.weights)
+    information = counted.T @ (counted * kept[:, None]) + prior[np.ix_(location.columns, location.columns)]
     return jacobian, curvature, information
 
 

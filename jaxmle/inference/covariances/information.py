@@ -73,7 +73,7 @@ def check_can_be_simulated(asked: Asked) -> None:
 def _simulated(term: Any, lift, point, key) -> Evaluation:
     """An evaluation with the mean over ``DRAWS`` simulated responses of the curvature of each row in eta."""
     predictor = Predictor.of(lambda point, row: term.predict(lift(point), row), point, term.x)
-    rows = row_tools.open_shared(term.x)
+    rows = row_tools.open_counted(term.x, term.weights)
     eta, moving = predictor(rows), predictor.moving
 
     def add(total, key):

@@ -46,8 +46,7 @@ def columns_of(x: Any, space: Space, wanted: Sequence[str | int] | None, floatin
     if wanted is None:
         chosen = _by_default(_of_the_design(there, x), named, floating)
         return _with_what_moves(chosen, there, named, x, floating)
-    if isinstance(wanted, str | int):
-        wanted = [wanted]
+    wanted = _named_or_numbered(wanted)
     by_name = {column.name: column for column in there}
     called = {place.name: column for place, column in zip(_all_columns(x, None), there, strict=True)} | by_name
     for name in wanted:
@@ -61,6 +60,18 @@ def columns_of(x: Any, space: Space, wanted: Sequence[str | int] | None, floatin
     if not chosen:
         raise ValueError("columns is empty: name at least one column")
     return _with_what_moves(chosen, there, named, x, floating)
+
+
+def _named_or_numbered(wanted) -> list[str | int]:
+    """The columns ``wanted``, each a name or a number of Python's own.
+
+    Raises ``TypeError`` for anything else.
+    """
+    wanted = [wanted] if np.ndim(wanted) == 0 else list(wanted)
+    strange = [one for one in wanted if not isinstance(one, str | int | np.integer) or isinstance(one, bool)]
+    if strange:
+        raise TypeError(f"columns are given by their names or their numbers, counted from zero, not by {strange[0]!r}")
+    return [str(one) if isinstance(one, str) else int(one) for one in wanted]
 
 
 def _by_default(there, named, floating):

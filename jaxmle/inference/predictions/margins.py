@@ -99,7 +99,8 @@ def margins(
 
     Errors: ``ValueError`` for an unknown ``what``, ``at`` or column, no columns for a contrast, a level of a category
     that is not coded against a base, an interaction or a column that interacts with what is none of the design, and a
-    mean row of data that are not floating numbers; those of :func:`jaxmle.predict`.
+    mean row of data that are not floating numbers; ``TypeError`` for a column that is neither a name nor a number;
+    those of :func:`jaxmle.predict`.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm

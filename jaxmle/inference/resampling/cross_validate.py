@@ -119,17 +119,18 @@ def cross_validate(
 def _dealt(scheme, key, folds) -> tuple[int, Any]:
     """How many folds there are, and the fold of each row."""
     rows = sum(resample.counts_of(scheme.objective))
+    if is_traced(folds):
+        raise ValueError("inside jax.jit or jax.vmap the number of folds must be known: folds=10 and a key")
     if np.ndim(folds) == 0:
-        if folds != int(folds) or not 2 <= folds <= rows:
-            raise ValueError(f"folds must be a whole number from two to the {rows} rows there are; it is {folds}")
+        number = np.asarray(folds)
+        if number.dtype.kind not in "iuf" or number != np.round(number) or not 2 <= number <= rows:
+            raise ValueError(f"folds must be a whole number from two to the {rows} rows there are; it is {folds!r}")
         if key is None:
             raise ValueError("rows are dealt out at random, which needs key=, such as jax.random.key(0)")
         check_key(key)
         return int(folds), _deal(scheme, key, jnp.asarray(int(folds)))
     if scheme.codes is not None:
         raise ValueError("folds= are labels already, so groups= cannot be kept together; give one of them")
-    if is_traced(folds):
-        raise ValueError("inside jax.jit or jax.vmap the number of folds must be known: folds=10 and a key")
     labels = (
         np.asarray(folds)
         if np.issubdtype(np.asarray(folds).dtype, np.integer)

@@ -238,16 +238,25 @@ def _blank(objective: Objective) -> Any:
 
 def _check_are_counts(objective):
     """Raise ``ValueError`` where a case is to be left out of rows whose weights are not whole numbers of cases."""
+    found = fractional_row(objective)
+    if found is not None:
+        raise ValueError(
+            f"the jackknife leaves one case out, and {found}: its weights are case weights, whole numbers; leave whole "
+            "rows out with jm.jackknife(..., groups=numpy.arange(rows)), or take a sandwich, such as jm.infer(..., "
+            "'hc0')"
+        )
+
+
+def fractional_row(objective) -> str | None:
+    """Which row has a weight that is no whole number of cases, in words; None where none has, or in a trace."""
     for weights in weights_of(objective):
         if weights is None or is_traced(weights):
             continue
-        parts = np.flatnonzero(np.asarray(weights) != np.round(np.asarray(weights)))
+        weights = np.asarray(weights)
+        parts = np.flatnonzero(weights != np.round(weights))
         if parts.size:
-            raise ValueError(
-                f"the jackknife leaves one case out, and row {parts[0]} has weight {np.asarray(weights)[parts[0]]:g}: "
-                "its weights are case weights, whole numbers; leave whole rows out with jm.jackknife(..., groups="
-                "numpy.arange(rows)), or take a sandwich, such as jm.infer(..., 'hc0')"
-            )
+            return f"row {parts[0]} has weight {weights[parts[0]]:g}"
+    return None
 
 
 def _check_can_be_simulated(objective):

@@ -16,7 +16,7 @@ from jaxmle.inference.covariances.covariance import covariance_of
 from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.predictions.quantity import check_kind, parts_of, quantity_of, the_regression
 from jaxmle.inference.printed import Printed, refuse_batch
-from jaxmle.inference.resampling.resample import likelihood_terms
+from jaxmle.inference.resampling.resample import fractional_row, likelihood_terms
 from jaxmle.inference.rows.influence import smooth_objective
 from jaxmle.inference.rows.leave_out import left_out
 from jaxmle.inference.rows.scores import row_weights
@@ -102,8 +102,8 @@ def loo(objective: Term | Problem, fit: Fit, kind: str | None = None) -> LeaveOn
     above 0.5, rows without which the estimate moves by more than a standard error, and those without which no maximum
     is left (NaN). NaN where the fit is no estimate. Works under ``jax.jit`` and ``jax.vmap``.
 
-    Errors: ``TypeError`` for likelihoods without rows, a prior with kinks, or a ``kind`` where the one likelihood is no
-    regression.
+    Errors: ``ValueError`` for weights that are no whole numbers (NaN in a trace); ``TypeError`` for likelihoods without
+    rows, a prior with kinks, or a ``kind`` where the one likelihood is no regression.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -117,6 +117,12 @@ def loo(objective: Term | Problem, fit: Fit, kind: str | None = None) -> LeaveOn
     """
     check_one_fit(fit, "jm.loo")
     objective = smooth_objective(objective, "leaving rows out by one step")
+    fraction = fractional_row(objective)
+    if fraction is not None:
+        raise ValueError(
+            f"one case of each row is left out, and {fraction}: its weights are case weights, whole numbers; leave "
+            "whole rows out with jm.jackknife(..., groups=numpy.arange(rows)) or jm.cross_validate"
+        )
     space = fit.space.unlabelled()
     found = _loo(Asked(objective, space, fit.z, jacobian=fit.jacobian), fit.status)
     predicted = None if kind is None else _predicted(_alone(objective, kind), space, fit.z, found["z"], kind=kind)
@@ -164,6 +170,7 @@ def _loo(asked: Asked, status) -> dict[str, Any]:
         "leverage": rows.leverage,
         "shift": rows.shift,
     }
-    found = {name: jnp.where(codes.is_ok(status), value, jnp.nan) for name, value in found.items()}
+    sound = codes.is_ok(status) & jnp.all(weights == jnp.round(weights))
+    found = {name: jnp.where(sound, value, jnp.nan) for name, value in found.items()}
     doubtful = ~((found["leverage"] <= HIGH_LEVERAGE) & (found["shift"] <= LONG_SHIFT))
     return found | {"doubtful": doubtful & (weights > 0)}
