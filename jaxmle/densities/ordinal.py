@@ -79,9 +79,8 @@ def probability(location: ArrayLike, cutpoints: ArrayLike) -> Float[Array, "... 
     [0.5, 0.5]
     """
     location, cutpoints = common(location, cutpoints)
-    labels = jnp.arange(cutpoints.shape[-1] + 1)
     shape = jnp.broadcast_shapes(location.shape, cutpoints.shape[:-1])
-    each = [logpmf(jnp.full(shape, k), location, cutpoints) for k in labels.tolist()]
+    each = [logpmf(jnp.full(shape, k), location, cutpoints) for k in range(cutpoints.shape[-1] + 1)]
     return jnp.exp(jnp.stack(each, axis=-1))
 
 

@@ -13,6 +13,7 @@ from jaxmle.core import status as codes
 from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.climb import Options, ascent, climb
+from jaxmle.fitting.shown import shown
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.choice import METHODS, reason
 from jaxmle.solvers.newton import Newton
@@ -32,7 +33,8 @@ class Fit(eqx.Module):
     ``jacobian`` says whether the log-jacobian was part of what was maximised. ``history`` and ``state`` are those of
     :func:`jaxmle.train` and :func:`jaxmle.fit_best`, None elsewhere.
 
-    In a batch every array has a leading axis, and so have ``ok`` and ``message``.
+    In a batch every array has a leading axis, and so have ``ok`` and ``message``. ``print`` shows how a fit ended and
+    the estimates, and of a batch how many of its fits ended how.
     """
 
     params: Any
@@ -92,6 +94,9 @@ class Fit(eqx.Module):
             lanes, here = range(np.shape(self.status)[0]), jax.device_get(self)
             return [jax.tree.map(lambda leaf, i=i: leaf[i] if np.ndim(leaf) else leaf, here).message for i in lanes]
         return self._sentence()
+
+    def __str__(self) -> str:
+        return repr(self) if is_traced((self.params, self.status)) else shown(self)
 
     def raise_if_failed(self) -> "Fit":
         """This fit if it is ok. Raises ``RuntimeError`` with the message if it is not (naming the lanes of a batch)."""
