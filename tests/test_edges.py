@@ -1,6 +1,8 @@
 """Maxima at the edge of what several numbers may be together: a probability of zero, cutpoints that meet, a matrix that
 becomes singular. Law 8: a maximum on the boundary is its own status, with its limit."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 
 import jaxmle as jm
 from jaxmle.core import status as codes
+from jaxmle.fitting.runaway import ran_away
+from jaxmle.parameters.space import Space
 
 Y = np.array([0, 0, 1, 1, 1, 2])
 
@@ -63,7 +67,9 @@ def test_two_categories_that_never_occurred_in_single_precision():
     term, fit = category_fit(Y, 5, jnp.float32)
     assert int(fit.status) == codes.BOUNDARY
     assert "; pi[3] goes to 0, pi[4] goes to 0 (" in fit.message
-    errors = np.asarray(jm.infer(term, fit).bse["pi"])
+    inference = jm.infer(term, fit)
+    errors = np.asarray(inference.bse["pi"])
+    assert inference.free_directions() == []  # what has no curvature here moves only what is at the edge
     np.testing.assert_allclose(
         errors[:3], np.sqrt(np.array([2 / 9, 1 / 4, 5 / 36]) / 6), rtol=2e-2
     )  # 1e-7 over probabilities of 5e-6
@@ -159,8 +165,9 @@ def test_what_the_data_leave_free_beside_an_edge_has_no_error():
 
     term = jm.likelihood(logpdf, jnp.array([0, 0, 0, 1, 1, 1]))
     fit = jm.fit(term, {"pi": jm.simplex(jnp.array([0.2, 0.3, 0.3, 0.2]))})
-    errors = np.asarray(jm.infer(term, fit).bse["pi"])
-    assert np.isnan(errors[[0, 1, 3]]).all()
+    inference = jm.infer(term, fit)
+    assert np.isnan(np.asarray(inference.bse["pi"])[[0, 1, 3]]).all()
+    assert len(inference.free_directions()) == 1
 
 
 def ordinal(params, y):
@@ -280,6 +287,18 @@ def test_a_matrix_on_data_that_are_collinear_is_unbounded():
         fit = jm.fit(jm.likelihood(jax.vmap(logpdf, (None, 0)), data), {"S": mark(jnp.eye(2))})
         assert int(fit.status) == codes.UNBOUNDED, fit.message
         assert "; S becomes singular in row 1 (" in fit.message
+    constant = jnp.asarray(np.column_stack([column, np.zeros(20)]))
+    fit = jm.fit(jm.likelihood(jax.vmap(logpdf, (None, 0)), constant), {"S": jm.covariance_matrix(jnp.eye(2))})
+    assert int(fit.status) == codes.UNBOUNDED, fit.message
+    assert "; S[1,1] goes to 0 (" in fit.message
+
+
+@pytest.mark.parametrize("slope, unbounded", [(0.0, False), (1.0, True), (-1.0, False)])
+def test_a_climb_that_stalled_far_off_is_unbounded_only_where_the_density_still_rises(slope, unbounded):
+    space, values = Space.of({"scale": jm.positive(1.0)})
+    start = space.to_z(values)
+    found = SimpleNamespace(status=jnp.asarray(codes.STALLED), z=start - 40.0, gradient=jnp.array([-slope]))
+    assert bool(ran_away(space, start, found)) == unbounded
 
 
 def test_the_diagonal_of_a_correlation_matrix_reads_like_a_fixed_number():

@@ -127,14 +127,13 @@ def _singular(bijection, z, value, step):
 
 
 def _vanishes(bijection, z, value):
-    """For each row of a matrix that becomes singular there whether its variance itself goes to zero: it is nothing
-    beside the largest, or no combination of the rows above."""
+    """For each row of a matrix that becomes singular there whether its variance itself goes to zero, since it is no
+    combination of the rows above."""
     diagonal = jnp.diagonal(value, axis1=-2, axis2=-1)
     if isinstance(bijection, Correlation):
         return jnp.zeros(diagonal.shape, bool)
     own = jnp.exp(2.0 * z[..., np.flatnonzero(_on_diagonal(z.shape[-1]))])
-    small = _rounding(value) ** 0.375  # a climb ends sooner there than elsewhere, since z enters by its square
-    return (diagonal <= small * jnp.max(diagonal, axis=-1, keepdims=True)) | (own > small * diagonal)
+    return own > _rounding(value) ** 0.375 * diagonal  # a climb ends sooner than elsewhere: z enters by its square
 
 
 def _on_diagonal(entries: int) -> np.ndarray:

@@ -76,7 +76,7 @@ def ended(state, judged: Judgement, step, final, settled, nowhere):
     done = final & (left < state.tolerance) & settled
     diverging = final & is_fading(state, step) & (left < jnp.maximum(eps**0.65, state.tolerance))
     # What faded until it was lost in rounding is not flat: it went on as long as it could be seen.
-    diverging |= final & state.fading & state.flat & (left < jnp.maximum(jnp.sqrt(eps), judged.noise))
+    diverging |= final & state.fading & state.flat & (left < jnp.sqrt(eps))
     # Tries below rounding that do not even lower the gradient: nothing more can be seen from here.
     blind = (~judged.accept & state.whole) | (state.idle >= _PATIENCE)
     # Not where a radius that shrank at a jump hides what is left.
