@@ -25,7 +25,7 @@ def category_fit(y, count=4, dtype=None):
     return term, jm.fit(term, {"pi": jm.simplex(jnp.full(count, 1.0 / count, dtype))})
 
 
-def weighted_fit(counts, solver=None, dtype=np.float64):
+def weighted_fit(counts, solver=None, dtype: type = np.float64):
     """Each category once, with its count as weight."""
     counts = np.asarray(counts, dtype)
     term = jm.likelihood(category, jnp.arange(counts.size), counts)
