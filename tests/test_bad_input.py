@@ -355,6 +355,13 @@ def test_python_on_a_parameter_is_explained(function):
     assert_says(caught.value, "log-likelihood", "compiled", "jnp.where", "float", "np.log")
 
 
+def test_shapes_that_do_not_fit_say_what_a_function_is_given():
+    term = jm.likelihood(lambda params, y: normal.logpdf(y, params["mu"], 1.0).sum(-1), Y)
+    with pytest.raises(TypeError) as error:
+        jm.fit(term, {"mu": jnp.zeros(2)})
+    assert_says(error.value, "(6,), (2,)", "all rows at once", "y[:, None]", "one row")
+
+
 def test_rows_outside_the_support_at_the_start_are_named():
     def below(params, y):
         return jnp.log(params["theta"] - y)

@@ -16,6 +16,7 @@ _PYTHON_ON_TRACERS = (
     jax.errors.TracerBoolConversionError,
     jax.errors.TracerIntegerConversionError,
 )
+_OF_SHAPES = ("shapes for broadcasting", "contracting dimensions", "must have the same shape", "cannot reshape")
 CLOSED_OVER = (
     "a function of the model closes over a number that is being differentiated around the fit, and a compiled program "
     "cannot see it: pass the number as data, wrapped in jm.shared(number) if all rows share it, so that the derivative "
@@ -32,6 +33,13 @@ def explained(error: Exception, params) -> Exception:
             "the log-likelihood cannot be compiled: it looks at the value of a parameter while JAX traces it. Use "
             "jnp.where instead of `if`, jnp.log instead of math.log or np.log, and no float(...) or int(...) of a "
             f"parameter. JAX says: {str(error).splitlines()[0]}"
+        )
+    if isinstance(error, TypeError | ValueError) and any(words in str(error) for words in _OF_SHAPES):
+        said = str(error).splitlines()[0].rstrip(".")
+        return type(error)(
+            f"shapes do not fit in a function of the model: {said}. jm.likelihood gives its function all rows at once, "
+            "each array of the data with its rows first, and takes one number per row: write y[:, None] to set rows "
+            "against the entries of a parameter. jm.regression gives its predictor one row"
         )
     if isinstance(error, KeyError) and not isinstance(error, NoSuchParameter):
         names = ", ".join(name for name, _ in named_leaves(params)) or "none"
