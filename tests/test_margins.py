@@ -165,6 +165,17 @@ def test_a_frame_of_a_design_may_have_the_exposure_in_a_column():
         jm.predict(problem, fit, frame[["const", "age"]])
 
 
+def test_an_effect_that_is_not_finite_has_no_error():
+    """The mean of Pareto's distribution is infinite where its index is one or less, and no number changes that."""
+    rows = np.c_[np.ones(120), AGE > 0.0]
+    term = jm.regression(jm.densities.pareto, lambda p, x: (p["b"], jnp.exp(x @ p["beta"])), rows, np.full(120, 9.0))
+    for b, exists in ((0.8, False), (2.0, True)):
+        fit = jm.Fit.at(term, {"b": jm.positive(b), "beta": jnp.array([0.1, 0.2])})
+        found = jm.margins(term, fit, "contrast", covariance=np.eye(3), columns=["x[1]"])
+        for part in (found.value, found.bse, found.zvalues, found.pvalues, found.lower, found.upper, found.cov):
+            assert np.isfinite(part).all() == exists
+
+
 def test_default_margins_are_those_of_the_design(rates):
     assert jm.margins(*rates).columns == ("x[0]", "x[1]")
     trials = jm.models.logistic(X, np.minimum(COUNTS, 9), trials=np.full(120, 9.0), offset=0.1 * AGE)
