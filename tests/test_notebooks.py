@@ -39,17 +39,27 @@ NUMBER = re.compile(r"[-+]?(?:\d[\d,]*(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 # How long a computer took, and how many steps it took to the last digit, are its own.
 EFFORT = re.compile(r"[\d.,]+ (?:s|ms|evaluations|times faster)\b")
 CLOSE, NEAR_ZERO = 2e-3, 1e-6  # other processors round differently, and last digits printed move
-# Hundreds of steps that overshoot, a network that writes, and fits at the edge of having a maximum make more of such a
-# difference: which hill a start ends on, each letter, whether a country has an estimate. There the numbers alone are
-# compared, to a few starts of two hundred.
-ROUGHLY = {"close": 0.3, "near": 6.0, "of_words": False}
-AMPLIFYING = ("06_many_hills.ipynb", "08_a_small_neural_network.ipynb", "09_ten_thousand_fits.ipynb")
+# Hundreds of steps that overshoot, and fits at the edge of having a maximum, make more of such a difference: which hill
+# a start ends on, how long a network is trained. There counts may differ by a few (of two hundred starts), and other
+# numbers by a part of themselves; the words are the same.
+ROUGHLY = {"close": 0.3, "a_few": 6.0, "near": 2e-4}
+# A network that writes makes other letters, and a country or a start at the edge ends in another way, with its own
+# sentence: how such a text begins, and what its numbers add up to, stays.
+LOOSELY = {"close": 0.03, "begins": 2}
+AMPLIFYING = {  # the numbers of the cells
+    "06_many_hills.ipynb": {**dict.fromkeys((5, 8, 10, 15, 23, 25), ROUGHLY), 19: LOOSELY},
+    "08_a_small_neural_network.ipynb": {**dict.fromkeys((5, 9, 11, 12, 16, 18, 21, 24), ROUGHLY), 19: LOOSELY},
+    "09_ten_thousand_fits.ipynb": {9: ROUGHLY, 7: LOOSELY},
+}
 
 
 def texts_of(notebook):
-    """The texts that each code cell printed or returned, as one."""
-    cells = [cell.get("outputs", []) for cell in notebook.cells if cell.cell_type == "code"]
-    return ["".join(one.get("text", "") or one.get("data", {}).get("text/plain", "") for one in cell) for cell in cells]
+    """The text that each code cell printed or returned, by the number of the cell."""
+    cells = {i: cell.get("outputs", []) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"}
+    return {
+        i: "".join(one.get("text", "") or one.get("data", {}).get("text/plain", "") for one in cell)
+        for i, cell in cells.items()
+    }
 
 
 def numbers_in(text):
@@ -58,16 +68,26 @@ def numbers_in(text):
     return [float(number.replace(",", "")) for number in NUMBER.findall(text)], NUMBER.sub("#", text).split()
 
 
-def differences(stored, run, close=CLOSE, near=NEAR_ZERO, of_words=True):
-    """The pairs of texts that do not say the same."""
+def differences(stored, run, cells=None):
+    """The pairs of texts that do not say the same; some ``cells`` are compared in another way."""
+    one, other = texts_of(stored), texts_of(run)
+    assert one.keys() == other.keys()
+    return [(one[i], other[i]) for i in one if not is_same(one[i], other[i], **(cells or {}).get(i, {}))]
 
-    def same(one, other):
-        (numbers, words), (others, other_words) = numbers_in(one), numbers_in(other)
-        if len(numbers) != len(others) or (of_words and words != other_words):
-            return not of_words  # one kind of ending more or less
-        return all(math.isclose(a, b, rel_tol=close, abs_tol=near) for a, b in zip(numbers, others, strict=True))
 
-    return [pair for pair in zip(texts_of(stored), texts_of(run), strict=True) if not same(*pair)]
+def is_same(one, other, close=CLOSE, near=NEAR_ZERO, a_few=0.0, begins=None):
+    """Whether two texts say the same: the words, and the numbers to a part ``close`` of them or to ``near``, whole ones
+    to ``a_few``; or the first words, as many as ``begins``, and the sum of all numbers."""
+    (numbers, words), (others, other_words) = numbers_in(one), numbers_in(other)
+    if begins is not None:
+        words, other_words, numbers, others = words[:begins], other_words[:begins], [sum(numbers)], [sum(others)]
+    if len(numbers) != len(others) or words != other_words:
+        return False
+
+    def is_close(a, b):
+        return math.isclose(a, b, rel_tol=close, abs_tol=a_few if a == int(a) and b == int(b) and a_few else near)
+
+    return all(map(is_close, numbers, others))
 
 
 def outputs_of(notebook):
@@ -138,11 +158,11 @@ def test_a_notebook_runs_from_a_clean_kernel_and_what_to_copy_runs_by_itself(nam
     spent = ended.children_user + ended.children_system - begun.children_user - begun.children_system
     assert 0 < spent < CORES * SECONDS  # processor time, which does not depend on what else the machine does
     assert outputs_of(run) == outputs_of(stored)
-    assert differences(stored, run, **(ROUGHLY if name in AMPLIFYING else {})) == []
+    assert differences(stored, run, AMPLIFYING.get(name)) == []
 
 
 @pytest.mark.parametrize(
-    "text, is_same",
+    "text, alike",
     [
         ("mean 5.0060000000 and 117 of 200", True),
         ("mean 5.006 and   117 of 200", True),
@@ -152,13 +172,51 @@ def test_a_notebook_runs_from_a_clean_kernel_and_what_to_copy_runs_by_itself(nam
         ("median 5.006 and 117 of 200", False),
     ],
 )
-def test_a_stored_number_that_is_wrong_is_seen(text, is_same):
+def test_a_stored_number_that_is_wrong_is_seen(text, alike):
     one, other = ([execute.nbformat.v4.new_output("stream", text=said)] for said in (text, "mean 5.006 and 117 of 200"))
     notebooks = [
         execute.nbformat.v4.new_notebook(cells=[execute.nbformat.v4.new_code_cell("", outputs=said)])
         for said in (one, other)
     ]
-    assert (differences(*notebooks) == []) is is_same
+    assert (differences(*notebooks) == []) is alike
+
+
+ROUGH = "accuracy 0.97, loss 0.1749 after 306 steps, 117 of 200"
+
+
+@pytest.mark.parametrize(
+    "text, alike",
+    [
+        ("accuracy 0.95, loss 0.1802 after 315 steps, 114 of 200", True),
+        ("accuracy 0.10, loss 0.1749 after 306 steps, 117 of 200", False),
+        ("accuracy 0.97, loss 5.1749 after 306 steps, 117 of 200", False),
+        ("accuracy 0.97, loss 0.1749 after 306 steps, 17 of 200", False),
+        ("accuracy 0.97, loss 0.1749 after 306 steps, 117", False),
+        ("misread 0.97, loss 0.1749 after 306 steps, 117 of 200", False),
+        ("nonsense", False),
+        ("", False),
+    ],
+)
+def test_a_rough_comparison_sees_what_is_wrong(text, alike):
+    assert is_same(ROUGH, text, **ROUGHLY) is alike
+
+
+def test_a_loose_comparison_sees_another_beginning_or_sum():
+    said = "64 starts: converged 36 starts: unbounded"
+    assert is_same(said, "64 starts: converged 34 starts: unbounded 2 starts: diverging", **LOOSELY)
+    assert not is_same(said, "64 starts: converged", **LOOSELY)
+    assert not is_same(said, "100 fits: converged", **LOOSELY)
+    assert not is_same("--- likelihood shall i", "", **LOOSELY)
+
+
+@pytest.mark.parametrize("name", AMPLIFYING)
+def test_nonsense_in_any_cell_is_seen(name):
+    stored, other = (execute.read(FOLDER / name) for _ in range(2))
+    said = {i for i, text in texts_of(stored).items() if numbers_in(text)[1]}
+    assert set(AMPLIFYING[name]) <= said
+    for i in said:
+        other.cells[i].outputs = [execute.nbformat.v4.new_output("stream", text="nonsense")]
+    assert len(differences(stored, other, AMPLIFYING[name])) == len(said)
 
 
 def test_times_and_pictures_may_differ():
