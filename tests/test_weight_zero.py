@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import scipy.stats
 
 import jaxmle as jm
 
@@ -80,22 +81,127 @@ def test_the_gradient_through_such_a_fit_is_that_without_the_rows():
     np.testing.assert_allclose(bad[0], good[0], atol=1e-12)
     counts = WEIGHTS > 0
     np.testing.assert_allclose(bad[1][counts], good[1][counts], rtol=1e-8)
+    np.testing.assert_array_equal(bad[1][~counts], 0.0)  # what is missing has no derivative, and makes none
 
 
-def test_lanes_that_share_a_design_each_leave_their_own_rows_out():
-    """Lane 0 leaves the missing row 3 out, lane 1 counts it and fails, lane 2 leaves the infinite rows out too."""
-    x = spoil(X, np.nan, [3])
-    weights = np.ones((3, ROWS))
-    weights[0, 3] = weights[2, 3] = weights[2, 7] = 0.0
+def least_squares_scale(weights):
+    beta = np.linalg.lstsq(np.sqrt(weights)[:, None] * X, np.sqrt(weights) * REAL)[0]
+    return np.sqrt(np.sum(weights * (REAL - X @ beta) ** 2) / np.sum(weights))
 
-    def fit(weights):
-        return jm.fit(jm.models.logistic(jnp.asarray(x), COINS, weights))
 
-    fits = jax.jit(jax.vmap(fit))(jnp.asarray(weights))
+@pytest.mark.parametrize("mode", [jax.grad, jax.jacfwd])
+@pytest.mark.parametrize("name", ["linear", "likelihood", "blocks"])
+def test_the_derivative_in_a_weight_of_zero_is_that_of_its_own_row(name, mode):
+    """Against NumPy's least squares with the weight a little above zero; forward differences of 1e-6 are right to 1e-6
+    of the second derivative."""
+    make, y, start = MODELS[name]
+
+    def scale(weights):
+        return jm.fit(make(jnp.asarray(X), jnp.asarray(y), weights), start).params["sigma"]
+
+    slopes = mode(scale)(jnp.asarray(WEIGHTS))
+    for row in (5, 6):
+        further = WEIGHTS + 1e-6 * (np.arange(ROWS) == row)
+        wanted = (least_squares_scale(further) - least_squares_scale(WEIGHTS)) / 1e-6
+        assert float(slopes[row]) == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["likelihood", "blocks", "linear"])
+def test_the_value_of_a_term_changes_by_the_row_that_is_given_weight(name):
+    make, y, _ = MODELS[name]
+    params = {"beta": jnp.array([0.3, 0.7]), "sigma": 1.2}
+    x = spoil(X, np.nan, [10])
+
+    def value(weights):
+        made = make(jnp.asarray(x), jnp.asarray(y), weights)
+        return (made.objective if isinstance(made, jm.Problem) else made)(params)
+
+    rows = scipy.stats.norm.logpdf(y, x @ params["beta"], 1.2)
+    wanted = np.where(np.isnan(rows), 0.0, rows)
+    np.testing.assert_allclose(jax.grad(value)(jnp.asarray(WEIGHTS)), wanted, rtol=1e-10)
+
+
+def test_the_derivative_of_a_standard_error_in_a_weight_of_zero():
+    """The standard error of a mean is sigma over the root of the sum of weights."""
+    fit = jm.fit(jm.models.normal(REAL, WEIGHTS))
+
+    def error(weights):
+        return jm.infer(jm.models.normal(jnp.asarray(REAL), weights), fit).bse["mu"]
+
+    def by_hand(weights):  # at the estimate held: the curvature in mu is sum(w) / sigma^2
+        return 1.0 / np.sqrt(np.sum(weights) / float(fit.params["sigma"]) ** 2)
+
+    step = 1e-6 * (np.arange(ROWS) == 5)
+    wanted = (by_hand(WEIGHTS + step) - by_hand(WEIGHTS - step)) / 2e-6
+    assert float(jax.grad(error)(jnp.asarray(WEIGHTS))[5]) == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["linear", "likelihood"])
+def test_the_score_and_the_influence_of_such_a_row_are_its_own(name):
+    """Against the score of least squares by hand; of a row with a missing value there is none."""
+    make, y, start = MODELS[name]
+    for x in (X, spoil(X, np.nan, [10])):
+        objective = make(x, y, WEIGHTS)
+        fit = jm.fit(objective, start)
+        sigma, residual = fit.params["sigma"], y - x @ fit.params["beta"]
+        own = np.column_stack([residual[:, None] * x / sigma**2, residual**2 / sigma**2 - 1.0])
+        np.testing.assert_allclose(jm.scores(objective, fit), own, rtol=1e-6, atol=1e-9)
+        cross = np.linalg.inv((X.T * WEIGHTS) @ X)
+        moves = np.column_stack([residual[:, None] * x @ cross, own[:, 2] / (2.0 * WEIGHTS.sum())])
+        np.testing.assert_allclose(jm.influence(objective, fit).z, moves, rtol=1e-6, atol=1e-9)
+
+
+LANES = np.ones((3, ROWS))
+LANES[0, 3] = LANES[2, 3] = LANES[2, 7] = 0.0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e308])
+@pytest.mark.parametrize("name", ["logistic", "linear", "likelihood"])
+def test_lanes_that_share_a_design_each_leave_their_own_rows_out(name, value):
+    """Row 3 is spoiled: lane 0 leaves it out, lane 1 counts it and fails, lane 2 leaves row 7 out too."""
+    make, y, start = MODELS[name]
+    x = jnp.asarray(spoil(X, value, [3]))
+    fits = jax.jit(jax.vmap(lambda weights: jm.fit(make(x, y, weights), start)))(jnp.asarray(LANES))
     assert np.asarray(fits.ok).tolist() == [True, False, True]
     for lane in (0, 2):
-        alone = jm.fit(jm.models.logistic(X[weights[lane] > 0], COINS[weights[lane] > 0]))
+        alone = jm.fit(make(X[LANES[lane] > 0], y[LANES[lane] > 0], None), start)
         np.testing.assert_allclose(fits.z[lane], alone.z, rtol=1e-9)
+
+
+def test_lanes_that_share_a_response_under_a_logarithm():
+    """The logarithm of row 3 is missing: no value in the data says so, only what the function makes of it."""
+
+    def log_normal(p, y):
+        return jm.densities.normal.logpdf(jnp.log(y), p["mu"], p["sigma"]) - jnp.log(y)
+
+    start, positive = {"mu": 0.0, "sigma": jm.positive(1.0)}, np.exp(REAL)
+    y = jnp.asarray(spoil(positive, -1.0, [3]))
+    fits = jax.jit(jax.vmap(lambda weights: jm.fit(jm.likelihood(log_normal, y, weights), start)))(jnp.asarray(LANES))
+    assert np.asarray(fits.ok).tolist() == [True, False, True]
+    for lane in (0, 2):
+        kept = REAL[LANES[lane] > 0]
+        np.testing.assert_allclose(fits.params["mu"][lane], kept.mean(), rtol=1e-9)
+        np.testing.assert_allclose(fits.params["sigma"][lane], kept.std(), rtol=1e-9)
+
+
+def test_lanes_go_on_sharing_their_design():
+    """No array of the program has a design for each lane."""
+
+    def curvature(weights):
+        term = jm.models.logistic(jnp.asarray(X), jnp.asarray(COINS), weights).objective
+        return term.evaluate(lambda point: {"beta": point[0]}, (jnp.zeros(2),), 2).curvature
+
+    program = str(jax.make_jaxpr(jax.vmap(curvature))(jnp.ones((7, ROWS))))
+    assert f"[7,{ROWS}]" in program
+    assert f"[7,{ROWS},2]" not in program
+
+
+@pytest.mark.parametrize("label", [7, -1])
+def test_a_label_of_weight_zero_is_no_class(label):
+    y, weights = np.array([0, 1, label, 1, 0, 1]), np.array([1.0, 1.0, 0.0, 1.0, 1.0, 1.0])
+    fit = jm.fit(jm.models.softmax(np.ones((6, 1)), y, weights))
+    assert fit.ok, fit.message
+    np.testing.assert_allclose(fit.params["beta"], [[np.log(3 / 2)]], rtol=1e-9)
 
 
 def test_censored_ends_that_are_infinite_count_in_every_lane():

@@ -16,6 +16,7 @@ from jaxmle.core.rearrange import ArraySlot
 from jaxmle.core.tree import is_array, is_traced, named_leaves
 from jaxmle.fitting import program
 from jaxmle.fitting.climb import DEFAULT_MAX_STEPS, Options, check_once, check_options, on_device
+from jaxmle.fitting.enclosed import refuse_derivatives
 from jaxmle.fitting.explain import explained
 from jaxmle.fitting.queue import Lanes, maximise_lanes, slots_for
 from jaxmle.fitting.result import Fit
@@ -163,6 +164,8 @@ def fit_lanes(
         check_once(objective, space, values, len(program.TRACED) > before)
     except Exception as error:
         raise explained(error, space.lift(values)) from error
+    if is_traced(found) or len(program.TRACED) > before:
+        found = refuse_derivatives(found, objective, space, found.z[0])
     fits = Fit.of(found, batch.spaces(), jacobian=bool(options.jacobian))
     return dataclasses.replace(fits, method=jnp.full(lanes.count, method, int))
 

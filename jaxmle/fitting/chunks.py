@@ -1,5 +1,6 @@
 """Lanes worked through in chunks that fit the fast memory of the backend."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+
+from jaxmle.core.closure import explicit
 
 CPU_NUMBERS = 2**18
 ACCELERATOR_NUMBERS = 2**26
@@ -65,29 +68,40 @@ def _side_by_side(count, width):
 def vmapped_in_chunks(function: Callable) -> Callable:
     """``function`` of one tree of arrays, which under ``jax.vmap`` is worked through in chunks.
 
-    Derivatives are those of ``function``, in forward and reverse mode, and are not in chunks.
+    Derivatives are those of ``function``, in forward and reverse mode, also in what it closes over, and are not in
+    chunks.
     """
-    lanes = jax.custom_batching.custom_vmap(function)
+
+    def whole(argument):
+        called, numbers = explicit(function, argument)
+        return _called(called, (numbers, argument))
+
+    return whole
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _called(function, arguments):
+    def one_lane(arguments):
+        return function(*arguments)
+
+    lanes = jax.custom_batching.custom_vmap(one_lane)
 
     @lanes.def_vmap
-    def _(size, batched, argument):
+    def _(size, batched, arguments):
         (batched,) = batched
-        own = jax.tree.map(lambda leaf, has_lanes: leaf if has_lanes else None, argument, batched)
-        common = jax.tree.map(lambda leaf, has_lanes: None if has_lanes else leaf, argument, batched)
+        own = jax.tree.map(lambda leaf, has_lanes: leaf if has_lanes else None, arguments, batched)
+        common = jax.tree.map(lambda leaf, has_lanes: None if has_lanes else leaf, arguments, batched)
 
         def one(own):
-            return function(eqx.combine(own, common))
+            return one_lane(eqx.combine(own, common))
 
         width = lanes_in_cache(own)
         found = jax.vmap(one)(own) if width >= size else in_chunks(one, (own,), width)
         return found, jax.tree.map(lambda _: True, found)
 
-    @jax.custom_jvp
-    def whole(argument):
-        return lanes(argument)
+    return lanes(arguments)
 
-    @whole.defjvp
-    def _(primals, tangents):
-        return jax.jvp(function, primals, tangents)
 
-    return whole
+@_called.defjvp
+def _called_jvp(function, primals, tangents):
+    return jax.jvp(lambda arguments: function(*arguments), primals, tangents)

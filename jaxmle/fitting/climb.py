@@ -10,12 +10,12 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxmle.core import status as codes
-from jaxmle.core.closure import closed_over, sealed
 from jaxmle.core.compiled import compiled
 from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting import program
-from jaxmle.fitting.explain import CLOSED_OVER, explain_failure, explained
+from jaxmle.fitting.enclosed import refuse_derivatives
+from jaxmle.fitting.explain import explain_failure, explained
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.choice import as_solver, choose, method_of
 from jaxmle.terms.objective import Term, as_objective
@@ -90,8 +90,8 @@ def climb(what: Ascent, options: Options, starts: tuple | None = None) -> tuple[
         mildest = int(np.asarray(status).min())  # by NumPy: int() of a JAX array takes three times as long
         if mildest >= codes.FIRST_FAILURE:
             explain_failure(mildest, objective, space, values)
-    elif numbers := closed_over(objective):
-        found = sealed(CLOSED_OVER, found, numbers)
+    else:
+        found = refuse_derivatives(found, objective, space, found.z if starts is None else found.z[0])
     return found, space, method
 
 
@@ -111,7 +111,8 @@ def check_once(objective, space, values, fresh):
     if not fresh and key in _CHECKED:
         return
     try:
-        objective.check_values(lambda: [space.lift(point) for point in tries(space.unlabelled(), values)])
+        with jax.ensure_compile_time_eval():  # values are there to be looked at inside a trace of something else too
+            objective.check_values(lambda: [space.lift(point) for point in tries(space.unlabelled(), values)])
     except Exception:
         program.forget()
         raise

@@ -18,8 +18,8 @@ _PYTHON_ON_TRACERS = (
 )
 _OF_SHAPES = ("shapes for broadcasting", "contracting dimensions", "must have the same shape", "cannot reshape")
 CLOSED_OVER = (
-    "a function of the model closes over a number that is being differentiated around the fit, and a compiled program "
-    "cannot see it: pass the number as data, wrapped in jm.shared(number) if all rows share it, so that the derivative "
+    "a function of the model closes over a number that JAX traces around the fit, and the derivative of the fit cannot "
+    "see it: pass the number as data, wrapped in jm.shared(number) if all rows share it, so that the derivative "
     "goes through; a prior takes its scale as an argument"
 )
 

@@ -14,6 +14,7 @@ from jaxmle.models.design import as_design, as_rows_of, line
 from jaxmle.models.model import Model
 from jaxmle.models.scale import exact_linear_fit, root_mean_square, two_conventions, unit_of
 from jaxmle.parameters import free, positive
+from jaxmle.terms.idle import not_finite
 from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
@@ -54,6 +55,11 @@ def linear(x, y, weights=None, *, offset=None, labels: Sequence[str] | None = No
     return Problem(as_objective(term), start, "Linear regression", exact_linear_fit, two_conventions(x.shape[1]))
 
 
+def _too_large(rows):
+    """Which rows have squares that are not finite."""
+    return not_finite(jax.tree.map(jnp.square, rows))
+
+
 @compiled
 def _least_squares(x, y, weights):
     """Least squares by normal equations in unit columns, refined twice; where they are singular zeros and the size of
@@ -66,7 +72,7 @@ def _least_squares(x, y, weights):
             gram = rows["x"].T @ weighted(rows["x"], weights) if order == 2 else None
             return Evaluation(zero, zero, zero, residual @ rows["x"], gram)
 
-        evaluation = sum_over_blocks(of_block, {"x": x, "y": y}, weights, None)
+        evaluation = sum_over_blocks(of_block, {"x": x, "y": y}, weights, None, _too_large)
         return evaluation.gradient, evaluation.curvature
 
     zeros = jnp.zeros(size, x.dtype)
@@ -80,7 +86,7 @@ def _least_squares(x, y, weights):
         return beta + linalg.solve_factored(factors, left / lengths) / lengths
 
     beta = jax.lax.fori_loop(0, 3, refine, zeros)
-    rows = counted({"x": x, "y": y}, weights)
+    rows = counted({"x": x, "y": y}, weights, _too_large)
     x, y = rows["x"], rows["y"]
     beta = jnp.where((pivot > linalg.null_threshold(size, y.dtype)) & jnp.all(jnp.isfinite(beta)), beta, zeros)
     rounding = jnp.finfo(y.dtype).eps * unit_of(y)

@@ -13,6 +13,7 @@ from jaxmle.parameters import free
 from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
+from jaxmle.terms.rows import have_weight
 
 
 def _predict(params, x):
@@ -25,8 +26,8 @@ def softmax(x, y, weights=None, *, n_classes: int | None = None, labels: Sequenc
     r"""Softmax regression: ``y_i ~ Categorical(logits = (0, x_i . beta))``. Class 0 is the baseline.
 
     Arguments: ``x`` (n, p), taken as it is (no intercept is added); ``y`` (n,), labels 0, 1, ..., K - 1;
-    ``n_classes``, K, by default one more than the largest label; ``weights``, case weights (n,); ``labels``, names of
-    the columns (by default those of a data frame).
+    ``n_classes``, K, by default one more than the largest label of a row that has weight; ``weights``, case weights
+    (n,); ``labels``, names of the columns (by default those of a data frame).
 
     Returns a problem in ``{"beta": (p, K - 1)}``: column k - 1 are the log odds of class k against class 0.
 
@@ -44,7 +45,7 @@ def softmax(x, y, weights=None, *, n_classes: int | None = None, labels: Sequenc
     """
     x, y, labels = as_design(x, y, labels)
     if n_classes is None:
-        n_classes = _count_classes(y)
+        n_classes = _count_classes(y, weights)
     if n_classes < 2:
         raise ValueError(f"softmax regression needs two classes or more; there is {n_classes}: check the labels y")
     names = None
@@ -54,12 +55,16 @@ def softmax(x, y, weights=None, *, n_classes: int | None = None, labels: Sequenc
     return Problem(as_objective(regression(categorical, _predict, x, y, weights)), start, "Softmax regression")
 
 
-def _count_classes(y) -> int:
+def _count_classes(y, weights) -> int:
     if is_traced(y):
         raise ValueError("inside jit or vmap the labels cannot be looked at: say n_classes= how many classes there are")
     labels = np.asarray(y)
-    if np.nanmin(labels) < 0:
-        row = int(np.flatnonzero(labels < 0)[0])
+    rows = np.flatnonzero(have_weight(weights, len(labels)))
+    if not rows.size:
+        return 2
+    counted = labels[rows]
+    if np.nanmin(counted) < 0:
+        row = int(rows[counted < 0][0])
         raise ValueError(f"y is {labels[row]} at row {row}: labels are 0, 1, 2, ...; recode them")
-    largest = np.nanmax(labels)
+    largest = np.nanmax(counted)
     return int(largest) + 1 if np.isfinite(largest) else 2

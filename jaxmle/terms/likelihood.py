@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmle.core.closure import closed_over
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG, Evaluation, derivatives
 from jaxmle.core.tree import as_array, as_leaf, as_number, is_traced
 from jaxmle.terms import rows as row_tools
@@ -46,12 +47,23 @@ class RowLikelihood(Term):
             return Evaluation(value, jnp.zeros_like(value), magnitude, gradient, observed)
 
         of_block = by_scores if curvature == OPG and order == 2 else evaluate_block
-        return row_tools.sum_over_blocks(of_block, self.data, self.weights, self.block)
+        return row_tools.sum_over_blocks(of_block, self.data, self.weights, self.block, self._unsound(lift, point))
 
     def scores(self, lift, point):
         flat, cut = flatten_point(point)
-        rows = row_tools.open_counted(self.data, self.weights)
-        return jax.jacfwd(lambda flat: self._contributions(lift(cut(flat)), rows))(flat)
+        rows, bad = row_tools.open_sound(self.data, self.weights, self._unsound(lift, point))
+        scores = jax.jacfwd(lambda flat: self._contributions(lift(cut(flat)), rows))(flat)
+        return jnp.where(bad[:, None], jnp.nan, scores)
+
+    def _unsound(self, lift, point) -> Callable:
+        """Which rows of a block have no finite log-likelihood at the ``point``, or no finite slope."""
+        flat, cut = flatten_point(point)
+
+        def unsound(block):
+            given = jax.jvp(lambda flat: self._contributions(lift(cut(flat)), block), (flat,), (jnp.ones_like(flat),))
+            return ~(jnp.isfinite(given[0]) & jnp.isfinite(given[1]))
+
+        return unsound
 
     def contributions(self, params):
         """The log-likelihood of each row, unweighted, at ``params``."""
@@ -78,8 +90,10 @@ class RowLikelihood(Term):
 
     def check_values(self, tries):
         n = row_tools.count_rows(self.data)
-        if n > 1 and not is_traced((self.data, self.function)):
-            for params in tries():
+        if n == 1 or is_traced((self.data, self.function)):
+            return
+        for params in tries():
+            if not closed_over(self.contributions, params):  # else there are no values to look at
                 _check_row_wise(self, params, n)
 
     def explain_data(self):
@@ -299,11 +313,6 @@ def _check_row_wise(term: RowLikelihood, params, n: int) -> None:
         for end in ends.values()
     ]
     whole, parts = _contributions(term, alone, params)
-    if is_traced(whole):
-        raise TypeError(
-            "the log-likelihood closes over a number that is traced around the fit (by jax.jit, jax.vmap or jax.grad), "
-            "and no derivative would go through it: pass the number as data, wrapped in jm.shared(number)"
-        )
     for (name, end), apart in zip(ends.items(), parts, strict=True):
         together, apart = np.asarray(whole)[end], np.asarray(apart)
         slack = 1e3 * np.finfo(apart.dtype).eps * (1.0 + np.abs(apart))

@@ -134,6 +134,24 @@ class Predictor:
                 pieces.append(pull.Wide(self.jacobian(j, rows), numbers, part.coordinates))
         return pieces
 
+    def unsound(self, rows):
+        """In which of ``rows`` eta has a slope whose square is not finite, so that zero times it is no number."""
+        return over_rows(lambda row: ~jnp.all(jnp.isfinite(jnp.square(self._slopes_of_row(row)))), self.x)(rows)
+
+    def _slopes_of_row(self, row):
+        """The designs of the affine parts; of the others how they change with all numbers of the point at once."""
+        affine = [j for j in self.moving if self.parts[j].affine is not None]
+        others = [j for j in self.moving if j not in affine]
+        slopes = [_affine(self.function, self.point, row, j).design for j in affine]
+        if others:
+
+            def eta(*point):
+                parts = _flat_parts(self.function(point, row))
+                return [parts[j] for j in others]
+
+            slopes += jax.jvp(eta, self.point, tuple(map(jnp.ones_like, self.point)))[1]
+        return jnp.concatenate([jnp.zeros(0), *[jnp.ravel(slope) for slope in slopes if slope is not None]])
+
     def _design(self, j, rows):
         """The design of the affine part j, (n, q); None where it is one."""
 

@@ -20,6 +20,7 @@ import numpy as np
 from jaxmle.core.evaluation import OBSERVED, OPG, Evaluation
 from jaxmle.core.tree import as_array, as_leaf, is_traced
 from jaxmle.terms import rows as row_tools
+from jaxmle.terms.idle import not_finite
 from jaxmle.terms.likelihood import bad_rows
 from jaxmle.terms.objective import Term
 from jaxmle.terms.predictor import Predictor, moving_numbers, noise_derivatives, over_rows, rounding_of
@@ -69,14 +70,21 @@ class Regression(Term):
                 approximate = predictor.pull_back(block["x"], row_tools.weighted(slopes, weights), kept, False)[1]
             return Evaluation(value, jnp.zeros_like(value), magnitude, gradient, exact, approximate)
 
-        return row_tools.sum_over_blocks(evaluate_block, {"x": self.x, "y": self.y}, self.weights, self.block)
+        rows = {"x": self.x, "y": self.y}
+        return row_tools.sum_over_blocks(
+            evaluate_block, rows, self.weights, self.block, lambda block: predictor.unsound(block["x"])
+        )
 
     def scores(self, lift, point):
         predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
-        opened = row_tools.open_counted({"x": self.x, "y": self.y}, self.weights)
-        rows = opened["x"]
-        _, slopes, _ = noise_derivatives(self.log_density, predictor(rows), predictor.moving, opened["y"], 1)
-        return predictor.row_gradients(rows, slopes)
+
+        def scores(rows):
+            _, slopes, _ = noise_derivatives(self.log_density, predictor(rows["x"]), predictor.moving, rows["y"], 1)
+            return predictor.row_gradients(rows["x"], slopes)
+
+        data = {"x": self.x, "y": self.y}
+        rows, bad = row_tools.open_sound(data, self.weights, lambda rows: not_finite(scores(rows)))
+        return jnp.where(bad[:, None], jnp.nan, scores(rows))
 
     def _surrogate(self, eta, moving, y):
         """Second derivatives in eta, row by row, of something simple below the log-density that touches it, (n, 1, 1);

@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxmle.core.evaluation import Evaluation
 from jaxmle.core.tree import as_array, is_traced, named_leaves
+from jaxmle.terms.idle import owed, replaced, without_idle
 
 CPU_BLOCK_NUMBERS = 2**18
 ACCELERATOR_BLOCK_NUMBERS = 2**26
@@ -119,19 +120,22 @@ def block_rows(n: int, data, block: int | None) -> int:
     return math.ceil(n / even)
 
 
-def sum_over_blocks(evaluate: Callable[..., Evaluation], data, weights, block: int | None) -> Evaluation:
+def sum_over_blocks(
+    evaluate: Callable[..., Evaluation], data, weights, block: int | None, unsound: Callable | None = None
+) -> Evaluation:
     """The sum of ``evaluate(rows, weights)`` over blocks of the rows of ``data``.
 
     ``weights`` may be None; it stays so where there is one block only. Blocks are equal but for the last, which
     starts early enough to be full: the rows it shares with the block before it count nothing the second time. What is
-    in a row of weight zero makes no difference: see :func:`without_idle`.
+    in a row of weight zero makes no difference but to the derivative in its weight: see :mod:`jaxmle.terms.idle`.
+    ``unsound(rows)`` says which rows spoil an evaluation, (n,).
     """
     stand_in = first_that_counts(data, weights)
     n = count_rows(data)
     size = block_rows(n, data, block)
     count = math.ceil(n / size)
     if count == 1:
-        return evaluate(*without_idle(open_shared(data), weights, stand_in))
+        return _sum_of_block(evaluate, open_shared(data), weights, stand_in, unsound)
 
     def at(i):
         start = jnp.minimum(i * size, n - size)
@@ -143,13 +147,27 @@ def sum_over_blocks(evaluate: Callable[..., Evaluation], data, weights, block: i
         if weights is None and count * size == n:
             return evaluate(rows, None)
         fresh = start + jnp.arange(size) >= i * size
-        w = None if weights is None else jax.lax.dynamic_slice_in_dim(weights, start, size)
-        rows, w = without_idle(rows, w, stand_in)
-        w = jnp.ones(size) if w is None else w
-        return evaluate(rows, jnp.where(fresh, w, jnp.zeros((), w.dtype)))
+        if weights is None:
+            return evaluate(rows, jnp.where(fresh, 1.0, 0.0))
+        w = jax.lax.dynamic_slice_in_dim(weights, start, size)
+        return _sum_of_block(evaluate, rows, w, stand_in, unsound, fresh)
 
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(at, 0))
     return jax.lax.fori_loop(0, count, lambda i, total: total + at(i), zeros)
+
+
+def _sum_of_block(evaluate, rows, weights, stand_in, unsound, fresh=None):
+    """``evaluate(rows, weights)`` of rows of which only those that are ``fresh`` count."""
+    if weights is None:
+        return evaluate(rows, None)
+
+    def counting(rows, weights):
+        return evaluate(rows, weights if fresh is None else jnp.where(fresh, weights, 0.0))
+
+    total = counting(*without_idle(rows, weights, stand_in, unsound))
+    if not jnp.issubdtype(weights.dtype, jnp.inexact):
+        return total
+    return total + owed(counting, total, rows, weights, stand_in, unsound)
 
 
 def first_that_counts(data, weights) -> Any:
@@ -163,36 +181,23 @@ def first_that_counts(data, weights) -> Any:
     )
 
 
-def without_idle(rows, weights, stand_in):
-    """Opened ``rows`` with ``stand_in`` in the place of those of weight zero; and the weights.
-
-    Whatever is in a row of weight zero, a missing value or a number outside the support, it then spoils no derivative
-    on its way to being multiplied by zero.
-
-    Lanes that share rows and differ in weights go on sharing them: rows that are idle in all lanes are replaced, and
-    rows with a missing value that are idle in some, which get the weight NaN in the lanes where they count.
-    """
+def counted(data, weights, unsound: Callable | None = None):
+    """``data`` with the first row that counts in the place of each of weight zero; see :func:`without_idle` for lanes
+    that share rows."""
     if weights is None:
-        return rows, None
-    idle = ~weights.astype(bool)
-    spoiled = jnp.zeros(idle.shape, bool)
-    leaves, treedef = jax.tree_util.tree_flatten(stand_in, is_leaf=lambda leaf: leaf is None)
-    replaced = []
-    for instead, leaf in zip(leaves, treedef.flatten_up_to(rows), strict=True):
-        if instead is not None:
-            gone, lost = _to_replace(idle, jax.lax.stop_gradient(leaf))
-            leaf = jnp.where(gone.reshape(-1, *[1] * (leaf.ndim - 1)), instead, leaf)
-            spoiled = spoiled | lost
-        replaced.append(leaf)
-    if jnp.issubdtype(weights.dtype, jnp.inexact):
-        weights = jnp.where(spoiled, jnp.nan, weights)
-    return jax.tree_util.tree_unflatten(treedef, replaced), weights
-
-
-def counted(data, weights):
-    """``data`` with the first row that counts in the place of each of weight zero."""
-    rows = without_idle(open_shared(data), weights, first_that_counts(data, weights))[0]
+        return data
+    rows = without_idle(open_shared(data), weights, first_that_counts(data, weights), unsound)[0]
     return jax.tree.map(lambda leaf, row: leaf if is_shared(leaf) else row, data, rows, is_leaf=is_shared)
+
+
+def open_sound(data, weights, unsound: Callable):
+    """``data`` as the user's function sees it, with another row in the place of each that has weight zero and is
+    ``unsound``; and which these are."""
+    rows = open_shared(data)
+    if weights is None:
+        return rows, jnp.zeros(count_rows(data), bool)
+    bad = ~weights.astype(bool) & unsound(jax.lax.stop_gradient(rows))
+    return replaced(rows, bad, first_that_counts(data, weights)), bad
 
 
 def open_counted(data, weights):
@@ -200,35 +205,17 @@ def open_counted(data, weights):
     return open_shared(counted(data, weights))
 
 
-@jax.custom_batching.custom_vmap
-def _to_replace(idle, leaf):
-    """Which rows of ``leaf`` are to be replaced, and which of them should have counted: none, but for shared rows."""
-    return idle, jnp.zeros(idle.shape, bool)
-
-
-@_to_replace.def_vmap
-def _for_lanes(size, batched, idle, leaf):
-    if not batched[0]:
-        return (idle, jnp.zeros(idle.shape, bool)), (False, False)
-    if batched[1]:
-        return (idle, jnp.zeros(idle.shape, bool)), (True, True)
-    missing = jnp.isnan(leaf) if jnp.issubdtype(leaf.dtype, jnp.inexact) else jnp.zeros(leaf.shape, bool)
-    missing = jnp.any(missing.reshape(leaf.shape[0], -1), axis=1)
-    gone = jnp.all(idle, axis=0) | (missing & jnp.any(idle, axis=0))
-    return (gone, gone[None, :] & ~idle), (False, True)
-
-
 def weighted(values, weights) -> Any:
-    """``weights * values``, with rows of weight zero worth zero whatever their value."""
+    """``weights * values``; of a row of weight zero, values that are not finite count as zero."""
     if weights is None or values is None:
         return values
     weights = weights.astype(values.dtype).reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
-    return jnp.where(weights == 0, 0.0, weights * values)
+    return weights * jnp.where((weights == 0) & ~jnp.isfinite(values), 0.0, values)
 
 
 def have_weight(weights, n: int):
     """Which of ``n`` rows have a weight other than zero, on the host; all where weights are absent or traced."""
-    if weights is None or is_traced(weights) or weights.shape != (n,):
+    if weights is None or is_traced(weights) or np.shape(weights) != (n,):
         return np.ones(n, bool)
     return np.asarray(weights) != 0
 

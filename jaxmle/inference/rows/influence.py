@@ -17,7 +17,7 @@ from jaxmle.inference.covariances.hat import leverages, location_of, of_location
 from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.printed import Printed, refuse_batch
 from jaxmle.inference.rows.leave_out import left_out
-from jaxmle.inference.rows.scores import scores_in_z
+from jaxmle.inference.rows.scores import own_scores_in_z
 from jaxmle.parameters.space import Space
 from jaxmle.tables import Row, Table
 from jaxmle.terms.objective import Term
@@ -71,8 +71,9 @@ def influence(objective: Term | Problem, fit: Fit) -> Influence:
 
     Arguments: ``objective``, what was fitted, with likelihoods that are sums over rows; ``fit``, its fit.
 
-    Returns an :class:`Influence`. All is of one case of a row, whatever its weight. NaN where the fit is no estimate or
-    a direction has no curvature. Works under ``jax.jit`` and ``jax.vmap``.
+    Returns an :class:`Influence`. All is of one case of a row, whatever its weight: of a row of weight zero, of the
+    case that it would be, and NaN where that has no finite score (a missing value). NaN too where the fit is no
+    estimate or a direction has no curvature. Works under ``jax.jit`` and ``jax.vmap``.
 
     Errors: ``TypeError`` for likelihoods without rows, or a prior with kinks.
 
@@ -109,7 +110,7 @@ def _influence(asked: Asked, status) -> dict[str, Any]:
     space, z = asked.space, asked.z
     curvature: Any = evaluate_in_z(asked.objective, space, z, 2, asked.jacobian).curvature
     covariance = covariance_of(curvature)
-    scores = scores_in_z(asked.likelihoods(), space, z)
+    scores = own_scores_in_z(asked.likelihoods(), space, z)
     moves = scores @ covariance.matrix
     location = location_of(asked)
     if isinstance(location, str):

@@ -22,7 +22,9 @@ def scores(objective: Term | Problem, fit: Fit) -> Float[Array, "n m"]:
     Returns an array (n, m): n rows, those of the likelihood terms one after the other in the order of the sum, each
     times the factor of its term; m free numbers in z. Rows are *not* multiplied by their weights: with ``w``
     the weights of all rows the gradient of the log-likelihood is ``w @ scores``, zero at a maximum. Priors have no
-    rows. Of a time series (``rows=False``) the rows are its per-step contributions. For scores in params themselves
+    rows. A row of weight zero has its own score too, what one case like it would add to the gradient; NaN where its
+    log-likelihood has no finite one (a missing value): leave such rows out of ``w @ scores``. Of a time series
+    (``rows=False``) the rows are its per-step contributions. For scores in params themselves
     multiply by the derivative of z in params, or fit without constraints. Works under ``jax.jit`` and ``jax.vmap``.
 
     Errors: ``TypeError`` where a likelihood gives one number for all its data, so that there are no rows.
@@ -39,10 +41,18 @@ def scores(objective: Term | Problem, fit: Fit) -> Float[Array, "n m"]:
     return _scores(as_problem(objective).objective, fit.space.unlabelled(), fit.z)
 
 
-def scores_in_z(objective: Objective, space: Space, z: Float[Array, " m"]) -> Float[Array, "n m"]:
+def own_scores_in_z(objective: Objective, space: Space, z: Float[Array, " m"]) -> Float[Array, "n m"]:
     """The unweighted scores of all rows of ``objective`` at ``z``, factors applied. See :func:`scores`."""
     check_has_rows(objective, space, z)
     return in_z(space, z, objective.scores(space.lift, space.point(z)))
+
+
+def scores_in_z(objective: Objective, space: Space, z: Float[Array, " m"]) -> Float[Array, "n m"]:
+    """As :func:`own_scores_in_z`, with zeros where a row of weight zero has no finite score, so that sums over rows are
+    numbers."""
+    found = own_scores_in_z(objective, space, z)
+    idle = (row_weights(objective, space, z) == 0)[:, None]
+    return jnp.where(idle & ~jnp.isfinite(found), 0.0, found)
 
 
 def in_z(space: Space, z: Float[Array, " m"], in_point: Any) -> Float[Array, "n m"]:
@@ -60,7 +70,7 @@ def row_weights(objective: Objective, space: Space, z: Float[Array, " m"]) -> Fl
     for term, count in zip(objective.terms, row_counts(objective, space, z), strict=True):
         weights = term.weights_of_rows()
         if count is not None:
-            pieces.append(jnp.ones(count, z.dtype) if weights is None else weights.astype(z.dtype))
+            pieces.append(jnp.ones(count, z.dtype) if weights is None else weights[:count].astype(z.dtype))
     return jnp.concatenate(pieces)
 
 
@@ -85,4 +95,4 @@ def check_has_rows(objective: Objective, space: Space, z: Float[Array, " m"]) ->
 
 @compiled
 def _scores(objective, space, z):
-    return scores_in_z(objective, space, z)
+    return own_scores_in_z(objective, space, z)
