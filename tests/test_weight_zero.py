@@ -263,5 +263,6 @@ def test_a_flat_maximum_has_a_height_that_changes_with_the_weights():
         return jm.fit(jm.models.logistic(x, COINS, weights)).value
 
     problem = jm.models.logistic(X, COINS, np.ones(ROWS))
-    rows = problem.objective.terms[0].contributions(jm.fit(problem).params)
+    term: Any = problem.objective.terms[0]
+    rows = term.contributions(jm.fit(problem).params)
     np.testing.assert_allclose(jax.grad(height)(jnp.ones(ROWS)), rows, rtol=1e-6)

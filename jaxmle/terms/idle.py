@@ -18,16 +18,35 @@ from jax.custom_derivatives import SymbolicZero
 from jaxmle.core.closure import explicit
 
 
+def counting(evaluate: Callable, rows, weights, stand_in, unsound: Callable | None) -> Any:
+    """``evaluate(rows, weights)`` of opened ``rows`` as if those of weight zero were not there, with the derivative in
+    their weights; see :func:`without_idle` for ``stand_in`` and ``unsound``.
+
+    That derivative is zero for a row that is unsound or has a missing value. Each function is traced once.
+    """
+    if not jnp.issubdtype(weights.dtype, jnp.inexact):
+        weights = weights.astype(float)
+    evaluate, numbers = explicit(evaluate, rows, weights)
+    unsound, others = explicit(_nowhere if unsound is None else unsound, rows)
+    total = evaluate(numbers, *without_idle(rows, weights, stand_in, lambda rows: unsound(others, rows)))
+    shape = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), total)
+    return total + _nothing(_Debt(evaluate, unsound, shape), weights, (rows, stand_in, numbers, others))
+
+
+def _nowhere(rows):
+    return jnp.zeros((), bool)
+
+
 def without_idle(rows, weights, stand_in, unsound: Callable | None):
     """Opened ``rows`` with ``stand_in`` in the place of those of weight zero; and the weights.
 
     ``stand_in`` is one row with its leading axis, None for leaves that all rows share. Lanes that share rows and differ
     in weights go on sharing them: a row is then replaced where it is idle in some lane and ``unsound(rows)`` in all
     lanes where it is not, by one that is sound; it gets the weight NaN in the lanes where it should have counted.
-    Weights of zero have derivative zero, see :func:`owed` for the right one.
+    Weights of zero have derivative zero, see :func:`counting` for the right one.
     """
     idle = ~weights.astype(bool)
-    bad = jnp.zeros(idle.shape, bool) if unsound is None else unsound(jax.lax.stop_gradient(rows))
+    bad = jnp.zeros(idle.shape, bool) | (_nowhere if unsound is None else unsound)(jax.lax.stop_gradient(rows))
     lost = jnp.zeros(idle.shape, bool)
     leaves, treedef = jax.tree_util.tree_flatten(stand_in, is_leaf=_is_none)
     new = []
@@ -87,25 +106,13 @@ def _swap(gone, instead, leaf):
     return jnp.where(gone.reshape(-1, *[1] * (leaf.ndim - 1)), instead, leaf)
 
 
-def owed(evaluate: Callable, total, rows, weights, stand_in, unsound: Callable | None) -> Any:
-    """Zero, shaped as ``total``, with the derivative that ``evaluate(rows, weights)`` has in the weights that are zero.
-
-    A row that is ``unsound`` or has a missing value owes nothing.
-    """
-
-    def both(rows, weights):
-        return evaluate(rows, weights), _is_unsound(rows, weights, stand_in, unsound)
-
-    shape = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), total)
-    both, numbers = explicit(both, rows, weights)
-    return _nothing(_Debt(both, shape), weights, (rows, stand_in, numbers))
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Debt:
-    """What rows would add, a function of numbers, rows and weights, with which rows are unsound; and its shape."""
+    """What rows would add, a function of numbers, rows and weights; which rows are unsound, one of others and rows; and
+    the shape of what they add."""
 
     evaluate: Callable
+    unsound: Callable
     shape: Any
 
     def nothing(self):
@@ -119,24 +126,24 @@ def _nothing(debt, weights, others):
 
 
 def _nothing_jvp(debt, primals, tangents):
-    weights, (rows, stand_in, numbers) = primals
+    weights, (rows, stand_in, numbers, others) = primals
     change = tangents[0]
     if isinstance(change, SymbolicZero):
         return debt.nothing(), debt.nothing()
-    bad = jax.lax.stop_gradient(debt.evaluate(numbers, rows, weights)[1])
+    bad = debt.unsound(others, jax.lax.stop_gradient(rows)) | _any_missing(rows, stand_in, weights)
     rows = replaced(rows, bad, stand_in)
     owes = jnp.where((weights == 0) & ~bad, change, 0.0)
     weights = jnp.zeros_like(weights)
-    return debt.nothing(), jax.jvp(lambda w: debt.evaluate(numbers, rows, w)[0], (weights,), (owes,))[1]
+    return debt.nothing(), jax.jvp(lambda w: debt.evaluate(numbers, rows, w), (weights,), (owes,))[1]
 
 
 _nothing.defjvp(_nothing_jvp, symbolic_zeros=True)
 
 
-def _is_unsound(rows, weights, stand_in, unsound):
-    bad = jnp.zeros(weights.shape, bool) if unsound is None else unsound(rows)
+def _any_missing(rows, stand_in, weights):
+    """Which rows have a missing value in a leaf that they do not share."""
     missing = jax.tree.map(lambda i, leaf: None if i is None else _missing(leaf), stand_in, rows, is_leaf=_is_none)
-    return functools.reduce(jnp.logical_or, jax.tree.leaves(missing), bad)
+    return functools.reduce(jnp.logical_or, jax.tree.leaves(missing), jnp.zeros(weights.shape, bool))
 
 
 def _is_none(leaf):

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmle.core.closure import closed_over
+from jaxmle.core.closure import explicit
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG, Evaluation, derivatives
 from jaxmle.core.tree import as_array, as_leaf, as_number, is_traced
 from jaxmle.terms import rows as row_tools
@@ -92,9 +92,7 @@ class RowLikelihood(Term):
         n = row_tools.count_rows(self.data)
         if n == 1 or is_traced((self.data, self.function)):
             return
-        for params in tries():
-            if not closed_over(self.contributions, params):  # else there are no values to look at
-                _check_row_wise(self, params, n)
+        _check_row_wise(self, tries(), n)
 
     def explain_data(self):
         return row_tools.explain_rows(self.data, "data", self.weights)
@@ -297,8 +295,11 @@ def _wrong_shape(shape, n) -> str:
     )
 
 
-def _check_row_wise(term: RowLikelihood, params, n: int) -> None:
-    """The first and the last rows must be worth the same without the rest; sums up to a row leave the first alone."""
+def _check_row_wise(term: RowLikelihood, tries: list, n: int) -> None:
+    """The first and the last rows must be worth the same without the rest; sums up to a row leave the first alone.
+
+    Nothing is looked at where the function closes over numbers that are traced, so that there are no values.
+    """
     part = max(1, min(n // 2, 64))
     ends = {"first": slice(0, part), "last": slice(n - part, n)}
     alone = [
@@ -312,22 +313,31 @@ def _check_row_wise(term: RowLikelihood, params, n: int) -> None:
         )
         for end in ends.values()
     ]
-    whole, parts = _contributions(term, alone, params)
-    for (name, end), apart in zip(ends.items(), parts, strict=True):
-        together, apart = np.asarray(whole)[end], np.asarray(apart)
-        slack = 1e3 * np.finfo(apart.dtype).eps * (1.0 + np.abs(apart))
-        with np.errstate(invalid="ignore"):
-            same = (np.abs(together - apart) <= slack) | (~np.isfinite(together) & ~np.isfinite(apart))
-        if not same.all():
-            row = int(np.flatnonzero(~same)[0])
-            raise ValueError(
-                f"the log-likelihood is not row-wise: row {end.start + row} is worth {together[row]:.6g} among all {n} "
-                f"rows and {apart[row]:.6g} among the {name} {part}. A function that looks across rows (centres the "
-                "data, sums, cumulates, looks at the row before) must be given rows=False, or its across-row numbers "
-                "computed first and passed with jm.shared"
-            )
+
+    points, others = eqx.partition(tries, eqx.is_array_like)  # what is no number is the same in all
+
+    def contributions(point):
+        params = eqx.combine(point, others[0])
+        return term.contributions(params), [piece.contributions(params) for piece in alone]
+
+    contributions, numbers = explicit(contributions, points[0])
+    if is_traced(numbers):
+        return
+    for whole, parts in (jax.jit(contributions)(numbers, point) for point in points):
+        for (name, end), apart in zip(ends.items(), parts, strict=True):
+            _compare(np.asarray(whole)[end], np.asarray(apart), n, name, end.start)
 
 
-@eqx.filter_jit
-def _contributions(whole, alone, params):
-    return whole.contributions(params), [term.contributions(params) for term in alone]
+def _compare(together, apart, n: int, name: str, start: int) -> None:
+    """Raise ``ValueError`` unless rows, the ``name`` ones of ``n``, are worth the same among all of them and alone."""
+    slack = 1e3 * np.finfo(apart.dtype).eps * (1.0 + np.abs(apart))
+    with np.errstate(invalid="ignore"):
+        same = (np.abs(together - apart) <= slack) | (~np.isfinite(together) & ~np.isfinite(apart))
+    if not same.all():
+        row = int(np.flatnonzero(~same)[0])
+        raise ValueError(
+            f"the log-likelihood is not row-wise: row {start + row} is worth {together[row]:.6g} among all {n} "
+            f"rows and {apart[row]:.6g} among the {name} {len(apart)}. A function that looks across rows (centres the "
+            "data, sums, cumulates, looks at the row before) must be given rows=False, or its across-row numbers "
+            "computed first and passed with jm.shared"
+        )

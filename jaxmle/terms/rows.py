@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxmle.core.evaluation import Evaluation
 from jaxmle.core.tree import as_array, is_traced, named_leaves
-from jaxmle.terms.idle import owed, replaced, without_idle
+from jaxmle.terms.idle import counting, replaced, without_idle
 
 CPU_BLOCK_NUMBERS = 2**18
 ACCELERATOR_BLOCK_NUMBERS = 2**26
@@ -135,7 +135,8 @@ def sum_over_blocks(
     size = block_rows(n, data, block)
     count = math.ceil(n / size)
     if count == 1:
-        return _sum_of_block(evaluate, open_shared(data), weights, stand_in, unsound)
+        rows = open_shared(data)
+        return evaluate(rows, None) if weights is None else counting(evaluate, rows, weights, stand_in, unsound)
 
     def at(i):
         start = jnp.minimum(i * size, n - size)
@@ -150,24 +151,10 @@ def sum_over_blocks(
         if weights is None:
             return evaluate(rows, jnp.where(fresh, 1.0, 0.0))
         w = jax.lax.dynamic_slice_in_dim(weights, start, size)
-        return _sum_of_block(evaluate, rows, w, stand_in, unsound, fresh)
+        return counting(lambda rows, w: evaluate(rows, jnp.where(fresh, w, 0.0)), rows, w, stand_in, unsound)
 
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(at, 0))
     return jax.lax.fori_loop(0, count, lambda i, total: total + at(i), zeros)
-
-
-def _sum_of_block(evaluate, rows, weights, stand_in, unsound, fresh=None):
-    """``evaluate(rows, weights)`` of rows of which only those that are ``fresh`` count."""
-    if weights is None:
-        return evaluate(rows, None)
-
-    def counting(rows, weights):
-        return evaluate(rows, weights if fresh is None else jnp.where(fresh, weights, 0.0))
-
-    total = counting(*without_idle(rows, weights, stand_in, unsound))
-    if not jnp.issubdtype(weights.dtype, jnp.inexact):
-        return total
-    return total + owed(counting, total, rows, weights, stand_in, unsound)
 
 
 def first_that_counts(data, weights) -> Any:
