@@ -151,6 +151,15 @@ def test_the_score_and_the_influence_of_such_a_row_are_its_own(name):
         np.testing.assert_allclose(jm.influence(objective, fit).z, moves, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["hc3", "hac"])
+def test_sandwiches_that_need_scores_row_by_row(kind):
+    errors = []
+    for x in (X, spoil(X, np.nan)):
+        problem = jm.models.linear(x, REAL, WEIGHTS)
+        errors.append(jm.infer(problem, jm.fit(problem), kind).bse_z)
+    np.testing.assert_allclose(errors[1], errors[0], rtol=1e-8)
+
+
 LANES = np.ones((3, ROWS))
 LANES[0, 3] = LANES[2, 3] = LANES[2, 7] = 0.0
 
