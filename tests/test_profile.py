@@ -268,9 +268,9 @@ def test_float32():
 
 def test_new_numbers_compile_nothing_and_tables_take_every_form():
     term, fit, profile = _dobson()
-    before = profile_module._profile._cache_size()
+    before = profile_module._profile.briefly._cache_size()
     assert float(jm.profile(term, fit, level=0.5, max_steps=50).upper["beta"][0]) < float(profile.upper["beta"][0])
-    assert profile_module._profile._cache_size() == before
+    assert profile_module._profile.briefly._cache_size() == before
     table = profile.table()
     assert table.columns == ("estimate", "lower", "upper", "Wald lower", "Wald upper")
     assert "95%" in str(profile)

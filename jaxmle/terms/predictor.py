@@ -150,7 +150,8 @@ class Predictor:
                 return [parts[j] for j in others]
 
             slopes += jax.jvp(eta, self.point, tuple(map(jnp.ones_like, self.point)))[1]
-        return jnp.concatenate([jnp.zeros(0), *[jnp.ravel(slope) for slope in slopes if slope is not None]])
+        slopes = [jnp.ravel(slope) for slope in slopes if slope is not None]
+        return jnp.concatenate(slopes) if slopes else jnp.zeros(0)
 
     def _design(self, j, rows):
         """The design of the affine part j, (n, q); None where it is one."""
