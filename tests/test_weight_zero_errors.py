@@ -56,3 +56,21 @@ class _student:
     @staticmethod
     def sample(key, loc, scale):
         return loc + scale * jax.random.t(key, 4.0, jnp.shape(loc))
+
+
+@pytest.mark.parametrize("part", ["weights", "y"])
+def test_errors_of_lanes_have_the_derivatives_of_each(part):
+    """Values that are the same in all lanes, such as the log-prior of none, do not confuse JAX."""
+    rng = np.random.default_rng(0)
+    x, y = jnp.asarray(rng.normal(size=(30, 2))), jnp.asarray(rng.poisson(2.0, 30).astype(float))
+    weights = jnp.ones((3, 30)).at[0, 1].set(0.0).at[1, 2].set(2.0)
+
+    def bse(own):
+        given = {"y": y, "weights": None, part: own}
+        problem = jm.models.poisson_regression(x, given["y"], given["weights"])
+        return jm.infer(problem, jm.fit(problem)).bse["beta"]
+
+    lanes = weights if part == "weights" else jnp.stack([y, y + 1.0, 2.0 * y])
+    each = np.stack([jax.jacfwd(bse)(lane) for lane in lanes])
+    together = jax.jacfwd(jax.vmap(bse))(lanes)
+    np.testing.assert_allclose(together[np.arange(3), :, np.arange(3)], each, rtol=1e-9, atol=1e-14)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle.core.closure import explicit
+from jaxmle.core.lanes import in_lanes_of
 
 CPU_NUMBERS = 2**18
 ACCELERATOR_NUMBERS = 2**26
@@ -104,4 +105,5 @@ def _called(function, arguments):
 
 @_called.defjvp
 def _called_jvp(function, primals, tangents):
-    return jax.jvp(lambda arguments: function(*arguments), primals, tangents)
+    found, change = jax.jvp(lambda arguments: function(*arguments), primals, tangents)
+    return in_lanes_of(found, primals), change

@@ -16,7 +16,13 @@ _PYTHON_ON_TRACERS = (
     jax.errors.TracerBoolConversionError,
     jax.errors.TracerIntegerConversionError,
 )
-_OF_SHAPES = ("shapes for broadcasting", "contracting dimensions", "must have the same shape", "cannot reshape")
+_OF_SHAPES = (
+    "shapes for broadcasting",
+    "contracting dimensions",
+    "must have the same shape",
+    "must have ndim",
+    "cannot reshape",
+)
 CLOSED_OVER = (
     "a function of the model closes over a number that JAX traces around the fit, and the derivative of the fit cannot "
     "see it: pass the number as data, wrapped in jm.shared(number) if all rows share it, so that the derivative "

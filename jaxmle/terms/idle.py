@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
 from jaxmle.core.closure import explicit
+from jaxmle.core.lanes import in_lanes_of
 
 
 def counting(evaluate: Callable, rows, weights, stand_in, unsound: Callable | None) -> Any:
@@ -122,19 +123,19 @@ class _Debt:
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _nothing(debt, weights, others):
-    return debt.nothing()
+    return in_lanes_of(debt.nothing(), weights)
 
 
 def _nothing_jvp(debt, primals, tangents):
     weights, (rows, stand_in, numbers, others) = primals
     change = tangents[0]
     if isinstance(change, SymbolicZero):
-        return debt.nothing(), debt.nothing()
+        return _nothing(debt, *primals), debt.nothing()
     bad = debt.unsound(others, jax.lax.stop_gradient(rows)) | _any_missing(rows, stand_in, weights)
     rows = replaced(rows, bad, stand_in)
     owes = jnp.where((weights == 0) & ~bad, change, 0.0)
     weights = jnp.zeros_like(weights)
-    return debt.nothing(), jax.jvp(lambda w: debt.evaluate(numbers, rows, w), (weights,), (owes,))[1]
+    return _nothing(debt, *primals), jax.jvp(lambda w: debt.evaluate(numbers, rows, w), (weights,), (owes,))[1]
 
 
 _nothing.defjvp(_nothing_jvp, symbolic_zeros=True)

@@ -315,15 +315,16 @@ def _check_row_wise(term: RowLikelihood, tries: list, n: int) -> None:
     ]
 
     points, others = eqx.partition(tries, eqx.is_array_like)  # what is no number is the same in all
+    arrays, rest = eqx.partition((term, alone), eqx.is_array_like)
 
-    def contributions(point):
-        params = eqx.combine(point, others[0])
-        return term.contributions(params), [piece.contributions(params) for piece in alone]
+    def contributions(point, arrays):
+        params, (whole, parts) = eqx.combine(point, others[0]), eqx.combine(arrays, rest)
+        return whole.contributions(params), [part.contributions(params) for part in parts]
 
-    contributions, numbers = explicit(contributions, points[0])
+    contributions, numbers = explicit(contributions, points[0], arrays)
     if is_traced(numbers):
         return
-    for whole, parts in (jax.jit(contributions)(numbers, point) for point in points):
+    for whole, parts in (jax.jit(contributions)(numbers, point, arrays) for point in points):
         for (name, end), apart in zip(ends.items(), parts, strict=True):
             _compare(np.asarray(whole)[end], np.asarray(apart), n, name, end.start)
 
