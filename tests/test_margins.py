@@ -189,3 +189,42 @@ def test_default_margins_are_those_of_the_design(rates):
         jm.densities.poisson, lambda p, row: (p["b"] * row["x"] + row["z"],), {"x": AGE, "z": AGE}, COUNTS
     )
     assert jm.margins(of_user, jm.Fit.at(of_user, {"b": 0.1}), covariance=np.eye(1)).columns == ("x", "z")
+
+
+BETWEEN = FRAME.assign(dose=np.exp(AGE))
+
+
+def test_a_product_without_its_columns_is_not_shown_as_one():
+    """Of y ~ age:dose the slope in age is dose times the coefficient, and the coefficient is no marginal effect."""
+    problem = jm.models.linear.from_formula("y ~ age:dose", BETWEEN)
+    fit = jm.fit(problem)
+    with pytest.raises(ValueError, match=r"interactions only, which do not move alone: age:dose; write .*a \* b"):
+        jm.margins(problem, fit)
+    for wanted in ("age", "dose"):
+        with pytest.raises(ValueError, match=f"{wanted} is part of age:dose and no column of the design: write"):
+            jm.margins(problem, fit, columns=[wanted])
+    with pytest.raises(ValueError, match="age:dose is an interaction, which does not change alone: write the formula"):
+        jm.margins(problem + jm.priors.normal("beta", scale=9.0), fit, columns=["age:dose"])
+    beside = jm.models.linear.from_formula("y ~ treated + age:np.log(dose)", BETWEEN)
+    assert jm.margins(beside, jm.fit(beside)).columns == ("treated",)
+
+
+def test_with_its_columns_the_slope_is_that_of_the_product():
+    """b + d dose, in closed form, with the covariance of the coefficients."""
+    problem = jm.models.linear.from_formula("y ~ age * dose", BETWEEN)
+    fit = jm.fit(problem)
+    names, beta = list(fit.space.labels[0]), np.asarray(fit.params["beta"])
+    slope = np.zeros(fit.z.size)
+    slope[[names.index("age"), names.index("age:dose")]] = 1.0, BETWEEN["dose"].mean()
+    found = jm.margins(problem, fit, columns=["age"])
+    np.testing.assert_allclose(found.value[0], slope[: beta.size] @ beta, rtol=1e-10)
+    cov = np.asarray(jm.infer(problem, fit).cov)
+    np.testing.assert_allclose(found.bse[0], np.sqrt(slope @ cov @ slope), rtol=1e-8)
+
+
+def test_a_colon_in_the_name_of_a_column_is_none_of_a_product():
+    frame = FRAME.assign(**{"at 10:30": AGE, "age:dose": AGE**2})
+    quoted = jm.models.linear.from_formula("y ~ treated + `age:dose`", frame)
+    assert jm.margins(quoted, jm.fit(quoted)).columns == ("treated", "age:dose")
+    labelled = jm.models.linear(np.c_[np.ones(120), AGE], YES, labels=["const", "at 10:30"])
+    assert jm.margins(labelled, jm.fit(labelled)).columns == ("at 10:30",)

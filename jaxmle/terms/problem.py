@@ -15,7 +15,8 @@ class Problem(eqx.Module):
     ``name`` heads its tables. ``limit(objective, params) -> status`` may object to an estimate, inside the graph
     (unbounded: a scale that is rounding error), or say converged; ``remarks(params, nobs,
     maximised) -> list`` gives sentences for the foot of its tables, with the names of the leaves that are at their
-    maximum likelihood estimate; ``design(frame) -> x`` makes the rows of its regression from a data frame.
+    maximum likelihood estimate; ``design(frame) -> x`` makes the rows of its regression from a data frame, and has the
+    names of the ``columns`` that it uses.
     """
 
     objective: Objective

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +18,7 @@ from jaxmle.terms import rows as row_tools
 
 CONSTANTS = ("const", "Intercept")
 _LEVEL = re.compile(r"(.+)\[((?:(?!\]:).)+)\]")  # what formulas call the column of a level, or of a spline
+_APART = "write the formula with the columns themselves (a * b), or compare jm.predict of two frames"
 _OTHER_CODING = re.compile(r"[SHD]\.|\.|\^")  # sums, Helmert, differences, polynomials
 
 
@@ -34,8 +35,11 @@ class Column(NamedTuple):
     products: tuple[Product, ...] = ()
 
 
-def columns_of(x: Any, space: Space, wanted: Sequence[str | int] | None, floating: bool) -> list[Column]:
-    """The columns of ``x`` that are ``wanted``, by name or number.
+def columns_of(
+    x: Any, space: Space, wanted: Sequence[str | int] | None, floating: bool, frame: Collection[str] = ()
+) -> list[Column]:
+    """The columns of ``x`` that are ``wanted``, by name or number; ``frame`` names those of the data frame that a
+    formula made them of.
 
     By default all that a derivative can be taken in, of the design alone where its columns have labels or the rows are
     those of a model, without a constant. Raises ``ValueError`` for one that is not there; for a derivative
@@ -44,14 +48,15 @@ def columns_of(x: Any, space: Space, wanted: Sequence[str | int] | None, floatin
     named = design_labels(x, space)
     there = _all_columns(x, named)
     if wanted is None:
-        chosen = _by_default(_of_the_design(there, x), named, floating)
-        return _with_what_moves(chosen, there, named, x, floating)
+        chosen = _by_default(_of_the_design(there, x), named, floating, frame)
+        return _with_what_moves(chosen, there, named, x, floating, frame)
     wanted = _named_or_numbered(wanted)
     by_name = {column.name: column for column in there}
     called = {place.name: column for place, column in zip(_all_columns(x, None), there, strict=True)} | by_name
     for name in wanted:
         outside = isinstance(name, int) and not -len(there) <= name < len(there)
         if outside or (not isinstance(name, int) and name not in called):
+            _refuse_a_part(name, by_name, frame)
             raise ValueError(f"the data have no column {name!r}; the columns are: {', '.join(by_name)}")
     chosen = [there[name] if isinstance(name, int) else called[name] for name in wanted]
     whole = [column.name for column in chosen if not column.floating]
@@ -59,7 +64,14 @@ def columns_of(x: Any, space: Space, wanted: Sequence[str | int] | None, floatin
         raise ValueError(f"{', '.join(whole)} holds whole numbers, which have no derivative: ask for its contrast")
     if not chosen:
         raise ValueError("columns is empty: name at least one column")
-    return _with_what_moves(chosen, there, named, x, floating)
+    return _with_what_moves(chosen, there, named, x, floating, frame)
+
+
+def _refuse_a_part(name, labels, frame):
+    """Raise ``ValueError`` where ``name`` is no column but a part of interactions, by their ``labels``."""
+    products = [label for label in labels if is_interaction(label, labels, frame) and name in parts_of(label)]
+    if products:
+        raise ValueError(f"{name} is part of {', '.join(products)} and no column of the design: {_APART}")
 
 
 def _named_or_numbered(wanted) -> list[str | int]:
@@ -74,12 +86,16 @@ def _named_or_numbered(wanted) -> list[str | int]:
     return [str(one) if isinstance(one, str) else int(one) for one in wanted]
 
 
-def _by_default(there, named, floating):
+def _by_default(there, named, floating, frame):
     if not floating:
         raise ValueError("say which columns to contrast, those of zeros and ones: columns=['treated']")
     own = set(named[1]) if named is not None else None
     chosen = [c for c in there if c.floating and c.name not in CONSTANTS and (own is None or c.name in own)]
-    chosen = [c for c in chosen if own is None or not is_interaction(c.name, own)]
+    products = [] if own is None else [c for c in chosen if is_interaction(c.name, own, frame)]
+    chosen = [c for c in chosen if c not in products]
+    if products and not chosen:
+        names = ", ".join(c.name for c in products)
+        raise ValueError(f"the design has interactions only, which do not move alone: {names}; {_APART}")
     if not chosen:
         raise ValueError("the data have no column of floating numbers to take a derivative in")
     return chosen
@@ -94,7 +110,7 @@ def _of_the_design(there, x):
     return [column for column in there if column.leaf == rest[0]]
 
 
-def _with_what_moves(chosen, there, named, x, floating):
+def _with_what_moves(chosen, there, named, x, floating, frame):
     """The ``chosen`` columns, those that have labels with what moves with them: their category, their interactions.
 
     Raises ``ValueError`` for an interaction, which does not move alone.
@@ -104,15 +120,16 @@ def _with_what_moves(chosen, there, named, x, floating):
     design = dict(row_tools.row_leaves(x))[named[0]]
     leaf = next(column.leaf for column in there if column.name in named[1])
     indices = {c.name: c.index for c in there if c.leaf == leaf}
+    products = [c.name for c in chosen if c.name in named[1] and is_interaction(c.name, indices, frame)]
+    if products:
+        apart = any(part in indices for part in parts_of(products[0]))
+        instead = "ask for one of its columns, or compare jm.predict of two frames" if apart else _APART
+        raise ValueError(f"{products[0]} is an interaction, which does not change alone: {instead}")
+    indices = {label: index for label, index in indices.items() if label not in frame or len(parts_of(label)) == 1}
     return [c if c.name not in named[1] else _moved(c, there, indices, design, floating) for c in chosen]
 
 
 def _moved(column, there, indices, design, floating):
-    if is_interaction(column.name, indices):
-        raise ValueError(
-            f"{column.name} is an interaction, which does not change alone: ask for one of its columns, or compare "
-            "jm.predict of two frames"
-        )
     column = column if floating else _with_siblings(column, there)
     moving = {name for name, index in indices.items() if index in (column.index, *column.siblings)}
     match = None if floating else _LEVEL.fullmatch(column.name)

@@ -1,5 +1,6 @@
 """Interactions: columns of a design that are products of others, as the labels of formulas say."""
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,10 +33,19 @@ def parts_of(label: str) -> list[str]:
     return parts
 
 
-def is_interaction(label: str, labels) -> bool:
-    """Whether ``label`` is that of an interaction: one of its parts is a column of the design, or a level of one."""
+def is_interaction(label: str, labels, frame: Collection[str] = ()) -> bool:
+    """Whether ``label`` is that of an interaction: one of its parts is a column of the design, or a level of one.
+
+    In a design that a formula made of the columns of a ``frame`` a colon has no other meaning, whether the parts are
+    columns of the design or not (``y ~ a:b``), unless it is in the name of a column itself.
+
+    >>> is_interaction("at 10:30", ["const"]), is_interaction("a:b", ["const"], {"a", "b"})
+    (False, True)
+    """
     parts = parts_of(label)
-    return len(parts) > 1 and all(parts) and any(part in labels or part.endswith("]") for part in parts)
+    if len(parts) < 2 or not all(parts) or label in frame:
+        return False
+    return bool(frame) or any(part in labels or part.endswith("]") for part in parts)
 
 
 def products_with(moving: set[str], factor: str | None, indices: dict[str, tuple[int, ...]], x: Any):

@@ -98,9 +98,9 @@ def margins(
     Works under ``jax.jit`` and ``jax.vmap``.
 
     Errors: ``ValueError`` for an unknown ``what``, ``at`` or column, no columns for a contrast, a level of a category
-    that is not coded against a base, an interaction or a column that interacts with what is none of the design, and a
-    mean row of data that are not floating numbers; ``TypeError`` for a column that is neither a name nor a number;
-    those of :func:`jaxmle.predict`.
+    that is not coded against a base, an interaction, one of its parts that is no column itself (``y ~ a:b``) or that
+    interacts with what is none of the design, and a mean row of data that are not floating numbers; ``TypeError`` for
+    a column that is neither a name nor a number; those of :func:`jaxmle.predict`.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -116,7 +116,8 @@ def margins(
         raise ValueError(f"what must be one of {', '.join(WHATS)} and at one of {', '.join(PLACES)}, not {what}, {at}")
     check_one_fit(fit, "jm.margins")
     alpha, term = as_alpha(alpha), the_regression(objective)
-    chosen = columns_of(term.x, fit.space, columns, what == "dydx")
+    design = objective.design if isinstance(objective, Problem) else None
+    chosen = columns_of(term.x, fit.space, columns, what == "dydx", getattr(design, "columns", ()))
     cov = covariance_for(objective, fit, covariance)
     places = tuple(column._replace(name="", floating=True) for column in chosen)  # renaming compiles nothing
     found = _margins(term, fit.space.unlabelled(), fit.z, cov, alpha, places=places, what=what, at=at)
