@@ -23,6 +23,7 @@ from jaxmle.inference.covariances.information import DRAWS, check_can_be_simulat
 from jaxmle.inference.covariances.kinds import KINDS, check_options, kind_named
 from jaxmle.inference.covariances.replicated import REFITS, as_draws
 from jaxmle.inference.door import check_one_fit
+from jaxmle.inference.foreign import foreign_fit
 from jaxmle.inference.inference import Inference
 from jaxmle.inference.interval import sides_at_limit
 from jaxmle.inference.top import is_top, newton_decrement
@@ -123,15 +124,9 @@ def infer(
         key,
         REFITS if draws is None else as_draws(draws),
     )
-    try:
-        may_diverge = is_traced(fit.status) or np.any(np.asarray(fit.status) == codes.DIVERGING)
+    may_diverge = is_traced(fit.status) or np.any(np.asarray(fit.status) == codes.DIVERGING)
+    with foreign_fit(fit, problem.objective):
         found = _infer(asked, fit.direction, fit.status, kind, bool(may_diverge))
-    except (KeyError, AttributeError, IndexError) as error:
-        names = ", ".join(leaf.name for leaf in fit.space.layout.leaves)
-        raise ValueError(
-            f"this fit is not one of this objective: the fit has the parameters {names}, and the objective could not "
-            f"be evaluated there ({error}); give both from the same jm.fit"
-        ) from error
     facts = _Facts(
         kind,
         meaning,

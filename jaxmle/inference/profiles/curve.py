@@ -14,8 +14,9 @@ from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import as_leaf
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
+from jaxmle.inference.foreign import foreign_fit
 from jaxmle.inference.profiles import outcome
-from jaxmle.inference.profiles.profile import DEFAULT_MAX_STEPS, check, foreign_fit, function_of_z, one_function
+from jaxmle.inference.profiles.profile import DEFAULT_MAX_STEPS, check, function_of_z, one_function
 from jaxmle.inference.profiles.search import search
 from jaxmle.inference.profiles.targets import Targets, asked_scalars
 from jaxmle.terms.objective import Term
@@ -78,7 +79,7 @@ def profile_curve(
             names = ", ".join(np.asarray(fit.space.scalar_labels())[list(scalars)])
             raise ValueError(f"a curve is of one number, and {which!r} names {len(scalars)}: ask for one of {names}")
         targets = Targets.of(fit.space, scalars)
-    with foreign_fit(fit):
+    with foreign_fit(fit, problem.objective, which if callable(which) else None):
         return _curve(
             problem.objective,
             fit.space.unlabelled(),

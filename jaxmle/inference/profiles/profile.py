@@ -18,6 +18,7 @@ from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import errors
 from jaxmle.inference.door import as_level, check_one_fit
+from jaxmle.inference.foreign import foreign_fit
 from jaxmle.inference.printed import Printed, refuse_batch
 from jaxmle.inference.profiles import outcome
 from jaxmle.inference.profiles.report import profile_table
@@ -122,7 +123,7 @@ def profile(
         raise ValueError(f"max_steps must be one or more evaluations; it is {max_steps}")
     function = as_leaf(which) if callable(which) else None
     targets = None if callable(which) else Targets.of(fit.space, asked_scalars(fit.space, which))
-    with foreign_fit(fit):
+    with foreign_fit(fit, problem.objective, function):
         found = _profile(
             problem.objective,
             fit.space.unlabelled(),
@@ -152,24 +153,6 @@ def check(objective: Objective, fit: Fit, call: str) -> None:
             "take intervals from jm.infer, which has the sandwich, or from jm.bootstrap"
         )
     check_one_fit(fit, call)
-
-
-class foreign_fit:
-    """A context in which a failure to evaluate is the ``ValueError`` about a fit of another objective."""
-
-    def __init__(self, fit: Fit):
-        self.fit = fit
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, _):
-        if isinstance(error, KeyError | AttributeError | IndexError):
-            names = ", ".join(leaf.name for leaf in self.fit.space.layout.leaves)
-            raise ValueError(
-                f"this fit is not one of this objective, or the function is not one of its parameters: the fit has "
-                f"{names}, and evaluating there failed ({error}); give both from the same jm.fit"
-            ) from error
 
 
 @jax.tree_util.register_static

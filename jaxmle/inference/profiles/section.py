@@ -14,7 +14,8 @@ from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.profiles.profile import check, foreign_fit
+from jaxmle.inference.foreign import foreign_fit
+from jaxmle.inference.profiles.profile import check
 from jaxmle.inference.profiles.targets import Targets, asked_scalars
 from jaxmle.solvers.loop import run
 from jaxmle.solvers.newton import Newton
@@ -73,7 +74,7 @@ def section(
             f"points have a column for each of {len(targets.places)} numbers; their shape is {points.shape}"
         )
     _check_places(fit.space, targets)
-    with foreign_fit(fit):
+    with foreign_fit(fit, problem.objective):
         drop, top, precision = _section(
             problem.objective,
             fit.space.unlabelled(),
