@@ -89,8 +89,6 @@ def _lines_of(name, who, devices, options):
     """What ``--one`` prints in a process of its own, and a note where it failed."""
     command = [sys.executable, "-m", "benchmarks", "--one", name, who, "--devices", str(devices)]
     environment = {**os.environ, "JAX_PLATFORMS": os.environ.get("JAX_PLATFORMS", "cpu")}
-    if devices > 1:
-        environment.setdefault("NPROC", str(2 * devices))  # see jm.fit_batch
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)  # a first call that compiles nothing is no first call
     begun = subprocess.Popen(
         command + ["--small"] * options.small,

@@ -89,7 +89,7 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def found():
-    environment = {**os.environ, "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""), "NPROC": "6"}
+    environment = {**os.environ, "XLA_FLAGS": os.environ.get("XLA_FLAGS", "")}
     ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=environment)
     assert ran.returncode == 0, ran.stderr[-3000:]
     return json.loads(ran.stdout.splitlines()[-1])

@@ -1,9 +1,10 @@
 """Small symmetric systems. Up to ``UNROLLED`` unknowns the factorisation is written out, because in a compiled
 loop and above all in a batch the call into LAPACK costs more than the arithmetic."""
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+from jaxmle.core import lapack
 
 UNROLLED = 8
 
@@ -20,7 +21,7 @@ def factor(matrix: Float[Array, "m m"]):
     pivot that is not positive (or NaN) says that the matrix is not positive definite and the factors are void.
     """
     if matrix.shape[0] > UNROLLED:
-        lower = jax.lax.linalg.cholesky(matrix, symmetrize_input=False)
+        lower = lapack.cholesky(matrix)
         return lower, jnp.min(jnp.diagonal(lower)) ** 2
     return _factor_unrolled(matrix)
 
@@ -43,8 +44,8 @@ def _factor_unrolled(matrix):
 def solve_factored(factors, right: Float[Array, " m"]) -> Float[Array, " m"]:
     """Solve ``matrix @ x = right`` with the factors of ``matrix``."""
     if not isinstance(factors, tuple):
-        half = jax.lax.linalg.triangular_solve(factors, right[:, None], left_side=True, lower=True)
-        return jax.lax.linalg.triangular_solve(factors, half, left_side=True, lower=True, transpose_a=True)[:, 0]
+        half = lapack.solve_lower(factors, right[:, None])
+        return lapack.solve_lower(factors, half, transpose=True)[:, 0]
     lower, pivots = factors
     m = len(pivots)
     x = [right[i] for i in range(m)]

@@ -1,9 +1,9 @@
 """What densities with a Cholesky factor share."""
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxmle.core import lapack
 from jaxmle.core.linalg import UNROLLED
 
 
@@ -12,15 +12,11 @@ def solve_lower(
 ) -> Float[Array, "... k"]:
     """z with L z = right (L' z where `transpose`), L being the lower triangle of `factor`.
 
-    Small systems are written out: faster than LAPACK for each row, and where rows are spread over the devices of one
-    processor its calls can wait for ever for the threads that they need.
+    Small systems are written out: faster than LAPACK for each row.
     """
     if factor.shape[-1] <= UNROLLED:
         return _substituted(factor, right, transpose)
-    shape = jnp.broadcast_shapes(factor.shape[:-2], right.shape[:-1])
-    factor = jnp.broadcast_to(factor, (*shape, *factor.shape[-2:]))
-    right = jnp.broadcast_to(right, (*shape, right.shape[-1]))[..., None]
-    return jax.lax.linalg.triangular_solve(factor, right, left_side=True, lower=True, transpose_a=transpose)[..., 0]
+    return lapack.solve_lower(factor, right[..., None], transpose)[..., 0]
 
 
 def _substituted(factor, right, transpose):

@@ -8,6 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core import lapack
 from jaxmle.densities._inputs import common, floats
 from jaxmle.densities._scaled import log_diagonal, solve_lower
 
@@ -52,7 +53,7 @@ def logpdf(y: ArrayLike, loc: ArrayLike, loadings: ArrayLike, variances: ArrayLi
     scale = jnp.sqrt(variances)
     units = loadings / scale[..., None]
     eye = jnp.eye(loadings.shape[-1], dtype=loadings.dtype)
-    factor = jnp.linalg.cholesky(jnp.swapaxes(units, -1, -2) @ units + eye)
+    factor = lapack.cholesky(jnp.swapaxes(units, -1, -2) @ units + eye)
     e = (y - loc) / scale
     half = solve_lower(factor, jnp.squeeze(jnp.swapaxes(units, -1, -2) @ e[..., None], -1))
     z = solve_lower(factor, half, transpose=True)

@@ -8,6 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core import lapack
 from jaxmle.densities._inputs import common, floats
 from jaxmle.densities._scaled import log_diagonal, solve_lower
 
@@ -48,7 +49,7 @@ def logpdf(y: ArrayLike, loc: ArrayLike, precision: ArrayLike) -> Float[Array, "
     Source: Rue and Held (2005), Gaussian Markov random fields, equation 2.4.
     """
     y, loc, precision = floats(y, loc, precision)
-    factor = jnp.linalg.cholesky(precision)
+    factor = lapack.cholesky(precision)
     z = jnp.squeeze(jnp.swapaxes(factor, -1, -2) @ (y - loc)[..., None], -1)
     return -0.5 * jnp.sum(z * z, axis=-1) + log_diagonal(factor) - 0.5 * z.shape[-1] * log(2 * pi)
 
@@ -72,7 +73,9 @@ def variance(loc: ArrayLike, precision: ArrayLike) -> Float[Array, "... k"]:
     >>> variance(jnp.zeros(2), jnp.eye(2)).tolist()
     [1.0, 1.0]
     """
-    return jnp.diagonal(jnp.linalg.inv(common(loc, precision)[1]), axis1=-2, axis2=-1)
+    factor = lapack.cholesky(common(loc, precision)[1])
+    half = lapack.solve_lower(factor, jnp.eye(factor.shape[-1], dtype=factor.dtype))
+    return jnp.sum(half * half, axis=-2)
 
 
 def sample(
@@ -88,4 +91,4 @@ def sample(
     loc, precision = common(loc, precision)
     shape = jnp.broadcast_shapes(loc.shape[:-1], precision.shape[:-2]) if shape is None else shape
     z = jax.random.normal(key, (*shape, loc.shape[-1]), loc.dtype)
-    return jnp.broadcast_to(loc, z.shape) + solve_lower(jnp.linalg.cholesky(precision), z, transpose=True)
+    return jnp.broadcast_to(loc, z.shape) + solve_lower(lapack.cholesky(precision), z, transpose=True)

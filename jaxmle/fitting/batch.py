@@ -57,14 +57,16 @@ def fit_batch(
         devices: the devices that share the lanes out among them, each with its own queue; by default one. The cores
             of a CPU are devices too, where ``jax.config.update("jax_num_cpu_devices", 2)`` is said first of all. Data
             that already lie on them, an equal number of lanes on each, are not moved, and then the fits lie there too.
-            Where there are as many devices as cores XLA's own threads may wait for each other for ever; started with
-            the environment variable ``NPROC`` at twice their number, Python has threads enough.
         solver, tolerance, max_steps, jacobian: as for :func:`jaxmle.fit`.
 
     Returns a :class:`Fit` whose arrays have a leading lane axis. Nothing is raised about values: a lane whose data,
     weights or start are bad has a status that says so (``ok``, ``message``), and leaves the others as they are without
     it. Standard errors are ``jax.vmap(jm.infer, in_axes=(jm.lane_axes(objective), 0))(objective, fits)``; failed lanes
     are tried again by :func:`refit`.
+
+    With jaxlib up to 0.10, a function of yours that calls LAPACK (``jnp.linalg.cholesky``, ``solve``, ``eigh``) in lanes
+    can wait for ever on a CPU of few cores, since the threads that call it wait for threads to do it. The densities,
+    marks and solvers here do not; for a function of yours, start Python with the environment variable ``NPROC=16``.
 
     Works under ``jax.jit``; derivatives are those of ``jm.fit``. New numbers compile nothing; another number of lanes
     or rows is another shape, and compiles.

@@ -25,45 +25,41 @@ def lanes_in_cache(own: Any) -> int:
 def in_chunks(function: Callable, arguments: tuple, width: int):
     """``function`` of every lane of ``arguments``, at most ``width`` of them at a time.
 
+    A chunk is neighbours. Where there are several devices it is as many neighbours from each one's share of the lanes,
+    so that nothing moves between devices.
+
     >>> in_chunks(lambda x: 2.0 * x, (jnp.arange(5.0),), 2).tolist()
     [0.0, 2.0, 4.0, 6.0, 8.0]
     """
-    count = jax.tree.leaves(arguments)[0].shape[0]
-    even = [w for w in range(-(-width // 2), width + 1) if count % w == 0]
-    work, width = (_every_so_many, even[-1]) if even else (_side_by_side, width)
-    chunk, put, shape = work(count, width)
+    count, shares = jax.tree.leaves(arguments)[0].shape[0], jax.device_count()
+    if shares == 1 or count % shares or width < shares:
+        return _in_chunks(jax.vmap(function), arguments, width, 0)
+    shared = jax.tree.map(lambda leaf: leaf.reshape(shares, -1, *leaf.shape[1:]), arguments)
+    found = _in_chunks(jax.vmap(jax.vmap(function)), shared, width // shares, 1)
+    return jax.tree.map(lambda leaf: leaf.reshape(count, *leaf.shape[2:]), found)
+
+
+def _in_chunks(function, arguments, width, axis):
+    """``function`` of ``arguments``, of which it has at most ``width`` along the ``axis`` at a time."""
+    length = jax.tree.leaves(arguments)[0].shape[axis]
+    width = next((even for even in range(width, -(-width // 2) - 1, -1) if length % even == 0), width)
+
+    def of_chunk(i):
+        first = jnp.minimum(i * width, length - width)  # the last takes some again where they do not come out even
+        take = functools.partial(jax.lax.dynamic_slice_in_dim, start_index=first, slice_size=width, axis=axis)
+        return first, function(*jax.tree.map(take, arguments))
 
     def add(i, results):
-        found = jax.vmap(function)(*jax.tree.map(lambda leaf: chunk(leaf, i), arguments))
-        return jax.tree.map(lambda all, leaf: put(all, leaf, i), results, found)
+        first, found = of_chunk(i)
+        return jax.tree.map(
+            lambda all, leaf: jax.lax.dynamic_update_slice_in_dim(all, leaf, first, axis), results, found
+        )
 
-    found = jax.eval_shape(lambda: jax.vmap(function)(*jax.tree.map(lambda leaf: chunk(leaf, 0), arguments)))
-    results = jax.tree.map(lambda leaf: jnp.zeros((*shape, *leaf.shape[1:]), leaf.dtype), found)
-    results = jax.lax.fori_loop(0, -(-count // width), add, results)
-    return jax.tree.map(lambda leaf: leaf.reshape(count, *leaf.shape[len(shape) :]), results)
-
-
-def _every_so_many(count, width):
-    """How to take and put back a chunk of every so many-th lane. Where the lanes lie on several devices each has its
-    share of every chunk, so that nothing moves between them."""
-    shape = width, count // width
-
-    def chunk(leaf, i):
-        return jax.lax.dynamic_index_in_dim(leaf.reshape(*shape, *leaf.shape[1:]), i, 1, keepdims=False)
-
-    return chunk, lambda all, piece, i: jax.lax.dynamic_update_index_in_dim(all, piece, i, 1), shape
-
-
-def _side_by_side(count, width):
-    """How to take and put back a chunk of neighbours, the last of which takes some lanes again."""
-
-    def first(i):
-        return jnp.minimum(i * width, count - width)
-
-    def chunk(leaf, i):
-        return jax.lax.dynamic_slice_in_dim(leaf, first(i), width)
-
-    return chunk, lambda all, piece, i: jax.lax.dynamic_update_slice_in_dim(all, piece, first(i), axis=0), (count,)
+    shapes = jax.eval_shape(lambda: of_chunk(0)[1])
+    results = jax.tree.map(
+        lambda leaf: jnp.zeros((*leaf.shape[:axis], length, *leaf.shape[axis + 1 :]), leaf.dtype), shapes
+    )
+    return jax.lax.fori_loop(0, -(-length // width), add, results)
 
 
 def vmapped_in_chunks(function: Callable) -> Callable:

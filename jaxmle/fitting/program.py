@@ -339,7 +339,8 @@ def _tangent(jacobian, found, primals, tangents) -> Found:
     _, d_gradient = jax.jvp(gradient, (objective, space), (d_objective, d_space))
     curvature = evaluate_in_z(objective, space, z, 2, jacobian).curvature
     scale = jax.lax.stop_gradient(jnp.sqrt(jnp.abs(jnp.diagonal(curvature))))
-    dz = jnp.linalg.solve(linalg.unit_diagonal(curvature, scale), d_gradient / scale) / scale
+    factors, _ = linalg.factor(linalg.unit_diagonal(curvature, scale))
+    dz = linalg.solve_factored(factors, d_gradient / scale) / scale
     known = jnp.where(codes.is_maximum(found.status), 1.0, jnp.nan).astype(dz.dtype)
     dz = dz * known  # NaN in reverse mode too
     if not jacobian and all(term.is_likelihood for term in as_objective(objective).terms):

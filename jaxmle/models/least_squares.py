@@ -3,10 +3,10 @@
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxmle.core import lapack
 from jaxmle.fitting.result import Fit
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.predictor import Predictor
@@ -66,9 +66,9 @@ def _summarise(term: Regression, fit: Fit) -> LeastSquares:
     dof = nobs - part.coordinates.size
     scale = jnp.sqrt(rss / dof)
     lengths = jnp.linalg.norm(jacobian, axis=0)
-    triangle = jnp.linalg.qr(jacobian / lengths[None, :], mode="r")
-    inverse = jax.scipy.linalg.solve_triangular(triangle, jnp.eye(lengths.size, dtype=mean.dtype))
-    errors = scale * jnp.linalg.norm(inverse, axis=1) / lengths
+    triangle = lapack.triangle(jacobian / lengths[None, :])
+    inverse = lapack.solve_lower(triangle.T, jnp.eye(lengths.size, dtype=mean.dtype))
+    errors = scale * jnp.linalg.norm(inverse, axis=0) / lengths
     flat = jnp.full(predictor.size, jnp.nan, mean.dtype).at[part.coordinates].set(errors)
     cut = space.cut_point(flat)
     bse = space.tree_of_leaves(space.leaves_of_scalars(space.flatten_point(cut), jnp.nan))

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmle.core import lapack
 from jaxmle.core.tree import is_traced
 
 
@@ -277,7 +278,7 @@ class Covariance(Bijection):
 
     def inverse(self, value):
         rows, columns = np.tril_indices(value.shape[-1])
-        lower = jnp.linalg.cholesky(value)[..., rows, columns]
+        lower = lapack.cholesky(value)[..., rows, columns]
         diagonal = jnp.asarray(rows == columns)
         z = jnp.where(diagonal, jnp.log(jnp.where(diagonal, lower, 1.0)), lower)
         return jnp.where(_symmetric(value)[..., None], z, jnp.nan)
@@ -320,7 +321,7 @@ class Correlation(Bijection):
     def inverse(self, value):
         size = value.shape[-1]
         rows, columns = np.tril_indices(size, -1)
-        lower = jnp.linalg.cholesky(value)
+        lower = lapack.cholesky(value)
         square = lower**2
         left = 1.0 - (jnp.cumsum(square, axis=-1) - square)
         partial = lower / jnp.sqrt(jnp.maximum(left, jnp.finfo(value.dtype).tiny))

@@ -6,7 +6,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from jaxmle.core import linalg
+from jaxmle.core import lapack, linalg
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, Evaluation, derivatives
 from jaxmle.terms.objective import Objective, Term, as_objective, flatten_point, value_at
 from jaxmle.terms.problem import Problem, as_problem
@@ -80,6 +80,6 @@ def _half_log_determinant(information):
     be held constant where derivatives are taken."""
     diagonal = jax.lax.stop_gradient(jnp.diagonal(information))
     scale = jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
-    sign, log_determinant = jnp.linalg.slogdet(linalg.unit_diagonal(information, scale))
-    value = 0.5 * log_determinant + jnp.sum(jnp.log(scale))
-    return jnp.where(sign > 0, value, -jnp.inf)
+    lower = lapack.cholesky(linalg.unit_diagonal(information, scale))
+    value = jnp.sum(jnp.log(jnp.diagonal(lower))) + jnp.sum(jnp.log(scale))
+    return jnp.where(jnp.isnan(value), -jnp.inf, value)

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxmle.core import lapack
 from jaxmle.core.special import log_gamma
 from jaxmle.core.tree import where_function
 from jaxmle.densities import lkj_cholesky as density
@@ -66,10 +67,10 @@ def _matrices(selection):
 def _log_density(matrix, eta):
     """``(eta - 1) log det R`` by the Cholesky factor, and the constant of theorem 5; -inf where there is no factor."""
     eta, size = jnp.asarray(eta, matrix.dtype), matrix.shape[-1]
-    factor = jnp.linalg.cholesky(matrix)
+    factor = lapack.cholesky(matrix)
     ok = jnp.all(jnp.isfinite(factor), axis=(-1, -2))
     safe = jnp.where(ok[..., None, None], matrix, jnp.broadcast_to(jnp.eye(size, dtype=matrix.dtype), matrix.shape))
-    log_diagonal = jnp.log(jnp.diagonal(jnp.linalg.cholesky(safe), axis1=-2, axis2=-1))
+    log_diagonal = jnp.log(jnp.diagonal(lapack.cholesky(safe), axis1=-2, axis2=-1))
     k = jnp.arange(1, size, dtype=matrix.dtype)
     constant = jnp.sum(log_gamma(eta + 0.5 * (size - 1 - k)) - log_gamma(eta + 0.5 * (size - 1)) + 0.5 * log(pi) * k)
     value = 2.0 * (eta - 1.0) * jnp.sum(log_diagonal, axis=-1) - constant

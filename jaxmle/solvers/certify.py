@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxmle.core import linalg
+from jaxmle.core import lapack, linalg
 from jaxmle.core import status as codes
 from jaxmle.solvers.newton import Newton
 from jaxmle.solvers.newton_cg import NewtonCGState
@@ -106,7 +106,7 @@ def _faded(here, before, start):
     gradient, if only of rounding, else zero: collinear columns never had any, and what has been switched off has no
     gradient at all."""
     scale = positive(here.scale)
-    values, vectors = jnp.linalg.eigh(linalg.unit_diagonal(here.evaluation.curvature, scale))
+    values, vectors = lapack.eigh(linalg.unit_diagonal(here.evaluation.curvature, scale))
     null = jnp.abs(values) <= linalg.null_threshold(values.size, values.dtype) * jnp.max(jnp.abs(values))
     way = vectors @ jnp.where(null, (scale * (here.best - start)) @ vectors, 0.0)
     unit = way / jnp.maximum(jnp.linalg.norm(way), jnp.finfo(way.dtype).tiny)

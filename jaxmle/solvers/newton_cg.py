@@ -6,10 +6,9 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxmle.core import linalg, status
+from jaxmle.core import lapack, linalg, status
 from jaxmle.core.evaluation import Evaluation
 from jaxmle.solvers.conjugate import bends_up, equilibrated, steihaug
 from jaxmle.solvers.quadratic import Judgement, decrement_of, ended, idle_after, judge, magnitude_of, resized
@@ -138,7 +137,7 @@ def _factors(matrix, z, wanted):
         scale = jnp.sqrt(jnp.abs(jnp.diagonal(curvature)))
         scale = jnp.where(scale > 0, scale, 1.0)
         floor = 10.0 * z.size * jnp.finfo(z.dtype).eps
-        lower = jnp.linalg.cholesky(linalg.unit_diagonal(curvature, scale) + floor * one[0])
+        lower = lapack.cholesky(linalg.unit_diagonal(curvature, scale) + floor * one[0])
         good = jnp.all(jnp.isfinite(lower))
         return jnp.where(good, lower, one[0]), jnp.where(good, scale, 1.0)
 
@@ -215,11 +214,11 @@ def _choose_step(state, judged, multiply, goal, units):
     lower = None if units is None else units[0]
 
     def into_z(step):
-        return (step if lower is None else solve_triangular(lower, step, lower=True, trans=1)) / state.scale
+        return (step if lower is None else lapack.solve_lower(lower, step[:, None], transpose=True)[:, 0]) / state.scale
 
     def from_z(slope):
         slope = slope / state.scale
-        return slope if lower is None else solve_triangular(lower, slope, lower=True)
+        return slope if lower is None else lapack.solve_lower(lower, slope[:, None])[:, 0]
 
     slope = from_z(state.evaluation.gradient)
     eps = jnp.finfo(slope.dtype).eps

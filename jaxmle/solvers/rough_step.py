@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxmle.core import linalg
+from jaxmle.core import lapack, linalg
 from jaxmle.solvers.penalty import Penalty
 
 _STEPS = 25
@@ -90,7 +90,7 @@ def _shift(model, scale, damping):
     lowest = jax.lax.cond(
         pivot > 0,
         lambda matrix: jnp.zeros((), matrix.dtype),
-        lambda matrix: jnp.min(jnp.linalg.eigvalsh(matrix, symmetrize_input=False)),
+        lambda matrix: jnp.min(lapack.eigh(matrix)[0]),
         matrix,
     )
     return jnp.maximum(asked, -2.0 * lowest) * model.metric**2

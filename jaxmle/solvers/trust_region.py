@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxmle.core import linalg
+from jaxmle.core import lapack, linalg
 from jaxmle.core.rarely import rarely
 
 _SECULAR_STEPS = 30
@@ -49,7 +49,7 @@ def best_step(gradient: Float[Array, " m"], curvature: Float[Array, "m m"], scal
 def _by_eigenvalues(subproblem):
     matrix, slope, radius, noise = subproblem
     tiny = jnp.finfo(matrix.dtype).tiny
-    values, vectors = jnp.linalg.eigh(matrix, symmetrize_input=False)
+    values, vectors = lapack.eigh(matrix)
     parts = slope @ vectors
     threshold = linalg.null_threshold(slope.size, matrix.dtype)
     largest = jnp.maximum(jnp.max(jnp.abs(values)), tiny)

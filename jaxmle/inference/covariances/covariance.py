@@ -1,12 +1,16 @@
 """The covariance of an estimate, from its information; and what has none."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jaxmle.core import linalg
+from jaxmle.core import lapack, linalg
+from jaxmle.core.rarely import rarely
 
 _TOUCHED = 1e-6
+_SAFE = 1e-3  # of the smallest pivot, from which on no eigenvalue is near rounding, in single precision either
 
 
 class Covariance(eqx.Module):
@@ -35,23 +39,45 @@ def covariance_of(information: Float[Array, "m m"]) -> Covariance:
     """
     diagonal = jnp.abs(jnp.diagonal(information))
     scale = jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
-    values, vectors = jnp.linalg.eigh(linalg.unit_diagonal(information, scale))
-    threshold = linalg.null_threshold(scale.size, scale.dtype) * jnp.max(jnp.abs(values))
-    sound = values > threshold
-    reciprocals = jnp.where(sound, 1.0 / jnp.where(sound, values, 1.0), 0.0)
-    inverse = (vectors * reciprocals[None, :]) @ vectors.T
-    free = jnp.where(sound[None, :], 0.0, vectors)
+    inverse, free, indefinite = _inverse(linalg.unit_diagonal(information, scale))
     affected = ~(jnp.linalg.norm(free, axis=1) <= _TOUCHED)
     matrix = linalg.unit_diagonal(inverse, scale)
-    whole = jnp.linalg.eigvalsh(information)
+    eigenvalues, _ = lapack.eigh(information)
     return Covariance(
         jnp.where(affected[:, None] | affected[None, :], jnp.nan, matrix),
         affected,
         free / scale[:, None],
-        jnp.stack([whole[0], whole[-1]]),
-        jnp.any(values < -threshold),
+        eigenvalues[jnp.array([0, -1])],
+        indefinite,
         matrix,
     )
+
+
+@jax.custom_jvp
+def _inverse(matrix: Float[Array, "m m"]):
+    """The generalised inverse of a matrix with unit diagonal, the directions in which it is singular or negative, in
+    columns that are zero elsewhere, and whether any is negative: by its factors where they settle it."""
+    eye = jnp.eye(matrix.shape[0], dtype=matrix.dtype)
+    factors, pivot = linalg.factor(matrix)
+    inverse = jax.vmap(lambda column: linalg.solve_factored(factors, column))(eye)
+    found = 0.5 * (inverse + inverse.T), jnp.zeros_like(matrix), jnp.zeros((), bool)
+    return rarely(_by_eigenvalues, pivot > _SAFE, found, matrix)
+
+
+@_inverse.defjvp
+def _(primals, tangents):
+    inverse, free, indefinite = _inverse(*primals)
+    constant = jnp.zeros_like(free), np.zeros(indefinite.shape, jax.dtypes.float0)
+    return (inverse, free, indefinite), (-inverse @ tangents[0] @ inverse, *constant)
+
+
+def _by_eigenvalues(matrix):
+    values, vectors = lapack.eigh(matrix)
+    threshold = linalg.null_threshold(values.size, values.dtype) * jnp.max(jnp.abs(values))
+    sound = values > threshold
+    reciprocals = jnp.where(sound, 1.0 / jnp.where(sound, values, 1.0), 0.0)
+    inverse = (vectors * reciprocals[None, :]) @ vectors.T
+    return inverse, jnp.where(sound[None, :], 0.0, vectors), jnp.any(values < -threshold)
 
 
 def sandwiched(bread: Covariance, meat: Float[Array, "m m"]) -> Covariance:

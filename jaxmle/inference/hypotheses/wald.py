@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmle.core import linalg
+from jaxmle.core import lapack, linalg
 from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import as_array, as_leaf, is_traced
 from jaxmle.fitting.result import Fit
@@ -16,6 +16,7 @@ from jaxmle.inference.direction import describe_direction
 from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.hypotheses.hypothesis import Test
 from jaxmle.inference.hypotheses.restriction import check_matrix, linear_restrictions, scalar_names
+from jaxmle.inference.top import decrement_of, is_short, why_not_top
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem
 
@@ -45,14 +46,14 @@ def wald_test(
             free parameters in the denominator.
 
     Returns a :class:`Test`. The statistic is NaN where what is tested has no covariance, or restrictions given as a
-    function are not independent at the estimate. The test of a hypothesis written in two ways, b = 0 and exp(b) = 1,
+    function are not independent at the estimate; in a trace also where the fit is short of its maximum. The test of a hypothesis written in two ways, b = 0 and exp(b) = 1,
     is not the same: the likelihood ratio test is.
 
     Works under ``jax.jit`` and ``jax.vmap``.
 
     Errors: ``ValueError`` for a name that no parameter has, text that cannot be read or is not linear, a matrix of
-    another shape, restrictions that follow from or contradict one another, an unknown distribution, and those of
-    ``jm.infer``; ``TypeError`` for a ``value`` without a matrix.
+    another shape, restrictions that follow from or contradict one another, an unknown distribution, a fit that stopped
+    short of its maximum (or values given that are none), and those of ``jm.infer``; ``TypeError`` for a ``value`` without a matrix.
 
     >>> import jaxmle as jm
     >>> problem = jm.models.poisson([2.0, 3.0, 4.0])
@@ -68,7 +69,8 @@ def wald_test(
         raise ValueError(f'distribution must be "chi2" or "F", not {distribution!r}')
     if value is not None and (callable(restriction) or isinstance(restriction, str)):
         raise TypeError("value= goes with a matrix; write it into the text, or subtract it in the function")
-    cov = covariance_for(objective, fit, covariance)
+    at_top = _is_top(as_problem(objective).objective, fit)
+    cov = jnp.where(at_top, covariance_for(objective, fit, covariance), jnp.nan)
     space = fit.space.unlabelled()
     if callable(restriction):
         null = f"{getattr(restriction, '__name__', 'restriction')}(params) = 0"
@@ -81,6 +83,18 @@ def wald_test(
         return Test.chi_square(statistic, df, "Wald test", null)
     df_resid = as_problem(objective).objective.nobs().astype(fit.z.dtype) - fit.z.size
     return Test.f(statistic / df, df, df_resid, "Wald test", null)
+
+
+def _is_top(objective, fit):
+    """Whether a fit is not short of its maximum: elsewhere its distance from a hypothesis is that of nothing.
+
+    Raises ``ValueError`` where it is short; of values in a trace it can only be said, by an array.
+    """
+    decrement = decrement_of(objective, fit)
+    short = is_short(fit.status, decrement)
+    if not is_traced(short) and short:
+        raise ValueError(f"the fit gives no Wald test: {why_not_top(fit.status, decrement)}")
+    return ~short
 
 
 def _as_matrix(restriction, value, space, dtype):
@@ -144,7 +158,7 @@ def quadratic_form(matrix, vector):
     """``v' M^-1 v`` of a positive definite matrix, in units in which its diagonal is one; NaN where it is not."""
     diagonal = jnp.diagonal(matrix)
     scale = jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
-    values, vectors = jnp.linalg.eigh(linalg.unit_diagonal(matrix, scale))
+    values, vectors = lapack.eigh(linalg.unit_diagonal(matrix, scale))
     sound = values > linalg.null_threshold(scale.size, scale.dtype) * jnp.max(jnp.abs(values))
     along = vectors.T @ (vector / scale)
     return jnp.where(jnp.all(sound), jnp.sum(along**2 / jnp.where(sound, values, 1.0)), jnp.nan)
