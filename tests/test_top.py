@@ -206,3 +206,57 @@ def test_the_rounding_error_is_that_of_sums_in_blocks(long, shift):
     mu, sigma = np.float64(mu), np.float64(sigma)
     exact = np.sum(-0.5 * ((np.asarray(y, np.float64) - mu) / sigma) ** 2 - np.log(sigma) - 0.5 * np.log(2 * np.pi))
     assert abs(float(inference.llf) - exact) < float(inference.rounding) < 1e-5 * abs(exact)
+
+
+def _by_hand_of_wald():
+    """(mean / s)^2 n at the maximum: the square of the z-value of a mean."""
+    return Y.size * float(jnp.mean(Y)) ** 2 / float(jnp.var(Y))
+
+
+@pytest.mark.parametrize("covariance", [None, "opg", "hc0", np.eye(2)], ids=["observed", "opg", "hc0", "matrix"])
+@pytest.mark.parametrize("restriction", ["mu = 0", lambda p: p["mu"]], ids=["text", "function"])
+def test_a_wald_test_is_of_a_maximum(covariance, restriction):
+    for fit, how in zip(
+        _short_and_given(), ["evaluated at the values given.*about", "completed the steps.*about"], strict=True
+    ):
+        with pytest.raises(ValueError, match=f"the fit gives no Wald test: .*{how}"):
+            jm.wald_test(PROBLEM, fit, restriction, covariance=covariance)
+    top = jm.fit(PROBLEM)
+    found = jm.wald_test(PROBLEM, top, restriction, covariance=covariance)
+    assert np.isfinite(found.statistic)
+    if covariance is None:
+        given = jm.Fit.at(PROBLEM, {"mu": top.params["mu"], "sigma": jm.positive(top.params["sigma"])})
+        for fit in (top, given):
+            statistic = jm.wald_test(PROBLEM, fit, restriction).statistic
+            np.testing.assert_allclose(statistic, _by_hand_of_wald(), rtol=1e-8)
+
+
+def test_in_a_trace_the_wald_test_and_the_bias_of_no_maximum_are_nan():
+    top = jm.fit(PROBLEM)
+
+    def both(sigma):
+        fit = jm.Fit.at(PROBLEM, {"mu": top.params["mu"], "sigma": jm.positive(sigma)})
+        return jm.wald_test(PROBLEM, fit, "mu = 0").statistic, jm.bias(PROBLEM, fit)["sigma"]
+
+    statistic, bias = jax.jit(jax.vmap(both))(jnp.array([5.0, top.params["sigma"]]))
+    assert np.isnan(statistic[0])
+    assert np.isnan(bias[0])
+    np.testing.assert_allclose(statistic[1], _by_hand_of_wald(), rtol=1e-8)
+    np.testing.assert_allclose(bias[1], -0.75 / Y.size * top.params["sigma"], rtol=1e-8)
+
+
+@pytest.mark.parametrize("fit", _short_and_given(), ids=["given", "short"])
+def test_a_bias_is_that_of_a_maximum(fit):
+    assert np.isnan(jax.tree.leaves(jm.bias(PROBLEM, fit))).all()
+    any_function = jm.likelihood(lambda p, y: jm.densities.normal.logpdf(y, p["mu"], p["sigma"]), Y)
+    assert np.isnan(jax.tree.leaves(jm.bias(any_function, fit))).all()
+
+
+def test_what_a_flat_or_diverging_fit_had_settled_can_be_tested():
+    """Only what stopped short is refused: the errors of the rest are there, as ``jm.infer`` has them."""
+    twice = jm.models.linear(jnp.stack([jnp.ones(40), X, X], axis=1), Y)
+    flat = jm.fit(twice)
+    assert int(flat.status) == codes.FLAT
+    statistic = jm.wald_test(twice, flat, "beta[0] = 0").statistic
+    one = jm.models.linear(jnp.stack([jnp.ones(40), X], axis=1), Y)
+    np.testing.assert_allclose(statistic, jm.wald_test(one, jm.fit(one), "beta[0] = 0").statistic, rtol=1e-6)

@@ -111,10 +111,14 @@ def is_ok(status):
     return (status >= 0) & (status < FIRST_FAILURE)
 
 
+def is_unfinished(status):
+    """Whether ``status`` is that of a usable estimate for whose maximum nobody vouches."""
+    return (status == COMPLETED) | (status == GIVEN) | (status == STOPPED_EARLY)
+
+
 def is_maximum(status):
     """Whether ``status`` claims a maximum, not only a usable estimate."""
-    ended = (status != COMPLETED) & (status != GIVEN) & (status != STOPPED_EARLY)
-    return (status >= 0) & (status < FIRST_FAILURE) & ended
+    return is_ok(status) ^ is_unfinished(status)
 
 
 def still_moving(direction, z):

@@ -5,15 +5,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
-from jaxmle.core.evaluation import EXPECTED, OBSERVED
+from jaxmle.core.evaluation import EXPECTED
 from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.covariances.covariance import covariance_of
 from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.infer import has_prior, is_scaled
 from jaxmle.inference.rows.scores import row_weights, scores_in_z
+from jaxmle.inference.top import is_top, newton_decrement
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem
 from jaxmle.terms.regression import Regression
@@ -34,8 +34,8 @@ def bias(objective: Term | Problem, fit: Fit) -> Any:
     is a sum over rows at the estimate, and the observed information stands for the expected. ``k_rtu`` is the third
     derivative at the estimate, which for exponential families in full is its expectation.
 
-    Returns a tree like params; NaN for what is fixed, and where the fit is no estimate or the information singular.
-    Works under ``jax.jit`` and ``jax.vmap``.
+    Returns a tree like params; NaN for what is fixed, and where the fit is no estimate or stopped short of its maximum,
+    or the information is singular. Works under ``jax.jit`` and ``jax.vmap``.
 
     Errors: ``ValueError`` with a prior or a likelihood multiplied by a number; ``TypeError`` for a log-likelihood that
     gives one number for all rows.
@@ -65,7 +65,8 @@ def bias(objective: Term | Problem, fit: Fit) -> Any:
 @compiled
 def _bias(objective, space, z, status):
     known = all(isinstance(term, Regression) and hasattr(term.density, "information") for term in objective.terms)
-    information = evaluate_in_z(objective, space, z, 2, False, EXPECTED if known else OBSERVED).curvature
+    observed = evaluate_in_z(objective, space, z, 2)
+    information = evaluate_in_z(objective, space, z, 2, False, EXPECTED).curvature if known else observed.curvature
     inverse = covariance_of(information).matrix
     third = -jax.jacfwd(lambda z: jnp.sum(inverse * evaluate_in_z(objective, space, z, 2).curvature))(z)
     if known:
@@ -76,7 +77,8 @@ def _bias(objective, space, z, status):
     in_z = inverse @ (0.5 * third + mixed)
     bend = jnp.einsum("kij,ij->k", jax.hessian(space.scalars)(z), inverse)
     scalars = jax.jacfwd(space.scalars)(z) @ in_z + 0.5 * bend
-    return space.leaves_of_scalars(jnp.where(codes.is_ok(status), scalars, jnp.nan), jnp.nan)
+    at_top = is_top(status, newton_decrement(observed))
+    return space.leaves_of_scalars(jnp.where(at_top, scalars, jnp.nan), jnp.nan)
 
 
 def _mixed(objective, space, z, inverse):

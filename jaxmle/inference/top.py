@@ -4,8 +4,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.core.evaluation import Evaluation
+from jaxmle.core.tree import is_traced
+from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.result import Fit
 from jaxmle.inference.covariances.covariance import covariance_of
+from jaxmle.terms.objective import Objective
 
 SHORT = 0.01  # log-likelihood: a statistic, and an AIC, is then right to 0.02
 
@@ -16,11 +21,29 @@ def newton_decrement(observed: Evaluation):
     return jnp.sqrt(observed.gradient @ covariance_of(observed.curvature).matrix @ observed.gradient)
 
 
+def decrement_of(objective: Objective, fit: Fit):
+    """The Newton decrement of ``objective`` at a ``fit`` for whose maximum no solver vouches; NaN at any other, and with
+    a prior that has kinks, where the curvature does not say."""
+    status = fit.status
+    if objective.is_rough or not (is_traced(status) or codes.is_unfinished(np.asarray(status))):
+        return jnp.asarray(jnp.nan, fit.z.dtype)
+    return _decrement_at(objective, fit.space.unlabelled(), fit.z, jacobian=fit.jacobian)
+
+
+@compiled(static_argnames="jacobian")
+def _decrement_at(objective, space, z, *, jacobian):
+    return newton_decrement(evaluate_in_z(objective, space, z, 2, jacobian))
+
+
+def is_short(status, decrement):
+    """Whether a fit that is ok is short of its maximum: no solver vouches for it, as of optax after some steps, and its
+    Newton ``decrement`` says that ``SHORT`` or more is missing."""
+    return codes.is_unfinished(status) & ~(0.5 * decrement**2 < SHORT)
+
+
 def is_top(status, decrement):
-    """Whether a fit is at a maximum whose parameters can be counted: ok, not flat, and where no solver vouches for it,
-    as of optax after some steps, at most ``SHORT`` below it by its Newton ``decrement``."""
-    left = 0.5 * decrement**2
-    return codes.is_ok(status) & (status != codes.FLAT) & (codes.is_maximum(status) | (left < SHORT))
+    """Whether a fit is at a maximum whose parameters can be counted: ok, not flat, and not short of it."""
+    return codes.is_ok(status) & (status != codes.FLAT) & ~is_short(status, decrement)
 
 
 def why_not_top(status, decrement) -> str:

@@ -56,7 +56,7 @@ def leverage(objective: Term | Problem, fit: Fit, weights: str = CASE) -> Float[
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
     >>> problem = jm.models.linear(jnp.array([[1.0], [2.0], [3.0]]), jnp.array([1.1, 1.9, 3.1]))
-    >>> leverage(problem, jm.fit(problem)).round(4).tolist()
+    >>> [round(float(h), 4) for h in leverage(problem, jm.fit(problem))]
     [0.0714, 0.2857, 0.6429]
 
     Source: Hoaglin and Welsch (1978), "The hat matrix in regression and ANOVA"; Pregibon (1981), section 2.

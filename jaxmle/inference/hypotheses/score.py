@@ -16,7 +16,7 @@ from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.hypotheses.hypothesis import Test
 from jaxmle.inference.hypotheses.wald import quadratic_form
 from jaxmle.inference.infer import has_prior, is_scaled
-from jaxmle.inference.top import is_top, newton_decrement, why_not_top
+from jaxmle.inference.top import decrement_of, is_top, why_not_top
 from jaxmle.parameters.layout import FIXED, FREE, TIED
 from jaxmle.parameters.space import Space
 from jaxmle.terms.objective import Term
@@ -96,18 +96,11 @@ def _is_top(objective, restricted):
 
     Raises ``ValueError`` where it is not; of values in a trace it can only be said, by an array.
     """
-    status = restricted.status
-    is_known = not is_traced(status) and bool(codes.is_maximum(np.asarray(status)))
-    decrement = jnp.nan if is_known else _decrement(objective, restricted.space.unlabelled(), restricted.z)
+    status, decrement = restricted.status, decrement_of(objective, restricted)
     at_top = is_top(status, decrement)
     if not is_traced(at_top) and not at_top:
         raise ValueError(f"the restricted fit gives no score test: {why_not_top(status, decrement)}")
     return at_top
-
-
-@compiled
-def _decrement(objective, space, z):
-    return newton_decrement(evaluate_in_z(objective, space, z, 2))
 
 
 def _values_in(space: Space, restricted: Fit) -> tuple:

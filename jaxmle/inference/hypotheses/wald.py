@@ -46,14 +46,15 @@ def wald_test(
             free parameters in the denominator.
 
     Returns a :class:`Test`. The statistic is NaN where what is tested has no covariance, or restrictions given as a
-    function are not independent at the estimate; in a trace also where the fit is short of its maximum. The test of a hypothesis written in two ways, b = 0 and exp(b) = 1,
-    is not the same: the likelihood ratio test is.
+    function are not independent at the estimate; in a trace also where the fit is short of its maximum. The test of a
+    hypothesis written in two ways, b = 0 and exp(b) = 1, is not the same: the likelihood ratio test is.
 
     Works under ``jax.jit`` and ``jax.vmap``.
 
     Errors: ``ValueError`` for a name that no parameter has, text that cannot be read or is not linear, a matrix of
     another shape, restrictions that follow from or contradict one another, an unknown distribution, a fit that stopped
-    short of its maximum (or values given that are none), and those of ``jm.infer``; ``TypeError`` for a ``value`` without a matrix.
+    short of its maximum or was given elsewhere, and those of ``jm.infer``; ``TypeError`` for a ``value`` without a
+    matrix.
 
     >>> import jaxmle as jm
     >>> problem = jm.models.poisson([2.0, 3.0, 4.0])

@@ -28,7 +28,8 @@ def marginal(objective: Term | Problem, fit: Fit, points: Any, survival: bool = 
 
     >>> import jaxmle as jm
     >>> problem = jm.models.exponential([1.0, 2.0, 6.0])
-    >>> marginal(problem, jm.fit(problem), jnp.array([0.0, 3.0]), survival=True).round(4).tolist()
+    >>> found = marginal(problem, jm.fit(problem), jnp.array([0.0, 3.0]), survival=True)
+    >>> [round(float(share), 4) for share in found]
     [1.0, 0.3679]
 
     Source: the law of total probability, the rows' covariates as they are.
