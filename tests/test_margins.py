@@ -20,8 +20,8 @@ FRAME = pd.DataFrame({"y": YES, "c": LEVELS, "age": AGE, "treated": (AGE > 0.3).
 FRAME["s"] = GENERATOR.choice(["f", "m"], 120)
 
 
-def fitted(formula, **options):
-    problem = jm.models.logistic.from_formula(formula, FRAME, **options)
+def fitted(formula, data=FRAME, **options):
+    problem = jm.models.logistic.from_formula(formula, data, **options)
     return problem, jm.fit(problem).raise_if_failed()
 
 
@@ -228,3 +228,64 @@ def test_a_colon_in_the_name_of_a_column_is_none_of_a_product():
     assert jm.margins(quoted, jm.fit(quoted)).columns == ("treated", "age:dose")
     labelled = jm.models.linear(np.c_[np.ones(120), AGE], YES, labels=["const", "at 10:30"])
     assert jm.margins(labelled, jm.fit(labelled)).columns == ("at 10:30",)
+
+
+@pytest.fixture(scope="module")
+def beside():
+    return fitted("y ~ treated * age + c:treated + c + dose", data=BETWEEN)
+
+
+def test_at_the_mean_row_all_effects_are_taken_at_one_point(beside):
+    """The mean row has the products of its means, for the effect of a column beside the interaction too."""
+    problem, fit = beside
+    beta = dict(zip(fit.space.labels[0], np.asarray(fit.params["beta"]), strict=True))
+    mean = {"const": 1.0, "treated": BETWEEN["treated"].mean(), "age": AGE.mean(), "dose": BETWEEN["dose"].mean()}
+    mean |= {f"c[T.{level}]": (level == LEVELS).mean() for level in "vw"}
+    eta = sum(b * np.prod([mean[part] for part in label.split(":")]) for label, b in beta.items())
+    density = np.exp(eta) / (1.0 + np.exp(eta)) ** 2
+    slopes = {"dose": beta["dose"], "age": beta["age"] + beta["treated:age"] * mean["treated"]}
+    found = jm.margins(problem, fit, at="mean", columns=list(slopes))
+    np.testing.assert_allclose(found.value, density * np.array(list(slopes.values())), rtol=1e-8)
+    traced = jax.jit(lambda problem, fit: jm.margins(problem, fit, at="mean", columns=list(slopes)).value)
+    np.testing.assert_allclose(traced(problem, fit), found.value, rtol=1e-12)
+
+
+def test_columns_may_be_any_collection_of_names(beside):
+    problem, fit = beside
+    numbers = [list(fit.space.labels[0]).index(name) for name in ("age", "dose")]
+    names = (name for name in ("age", "dose"))
+    for wanted in ({"dose", "age"}, {"age": 0, "dose": 0}.keys(), names, np.array(numbers), set(numbers)):
+        assert jm.margins(problem, fit, columns=wanted).columns == ("age", "dose"), wanted
+    assert jm.margins(problem, fit, columns=np.int64(numbers[0])).columns == ("age",)
+    for wanted in (1.5, np.array(1.5)):
+        with pytest.raises(TypeError, match="by their names or their numbers"):
+            jm.margins(problem, fit, columns=wanted)
+
+
+def test_a_design_of_whole_numbers_has_products_too():
+    treated, urban = FRAME["treated"].to_numpy(int), (FRAME["s"] == "f").to_numpy(int)
+    x = np.c_[np.ones(120, int), treated, urban, treated * urban]
+    start = {"beta": jm.free(jnp.zeros(4), labels=["const", "treated", "urban", "treated:urban"])}
+
+    def found(x):
+        term = jm.regression(jm.densities.bernoulli, lambda p, row: (row.astype(float) @ p["beta"],), x, YES)
+        return jm.margins(term, jm.fit(term, start), "contrast", columns=["treated"])
+
+    np.testing.assert_allclose(found(x).value, found(x.astype(float)).value, rtol=1e-8)
+    with pytest.raises(ValueError, match="is called the product of treated and urban and is not"):
+        found(x + np.eye(120, 4, dtype=int)[[0, 0, 0, 3] * 30])
+
+
+@pytest.mark.parametrize("garbage", [99.0, np.inf, np.nan])
+def test_products_are_looked_at_in_rows_that_count(garbage):
+    x = np.c_[np.ones(120), AGE, FRAME["treated"], AGE * FRAME["treated"]]
+    weights = np.r_[0.0, np.ones(119)]
+    dirty = x.copy()
+    dirty[0, 1:] = np.inf if np.isinf(garbage) else 2.0
+    dirty[0, 3] = garbage
+    labels = ["const", "age", "treated", "age:treated"]
+    clean = jm.models.linear(x[1:], YES[1:], labels=labels)
+    problem = jm.models.linear(dirty, YES, weights, labels=labels)
+    for at in ("overall", "mean"):
+        expected = jm.margins(clean, jm.fit(clean), at=at)
+        np.testing.assert_allclose(jm.margins(problem, jm.fit(problem), at=at).value, expected.value, rtol=1e-8)

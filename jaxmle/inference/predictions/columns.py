@@ -2,15 +2,15 @@
 
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmle.core.tree import named_leaves
-from jaxmle.inference.predictions.interactions import Product, is_interaction, parts_of, products_with
+from jaxmle.core.tree import is_traced, named_leaves
+from jaxmle.inference.predictions.interactions import Product, all_products, is_interaction, parts_of, products_with
 from jaxmle.inference.predictions.new_rows import design_labels, is_beside
 from jaxmle.parameters.layout import element_names
 from jaxmle.parameters.space import Space
@@ -36,23 +36,23 @@ class Column(NamedTuple):
 
 
 def columns_of(
-    x: Any, space: Space, wanted: Sequence[str | int] | None, floating: bool, frame: Collection[str] = ()
+    term: Any, space: Space, wanted: Iterable[str | int] | str | int | None, floating: bool, frame: Collection[str] = ()
 ) -> list[Column]:
-    """The columns of ``x`` that are ``wanted``, by name or number; ``frame`` names those of the data frame that a
-    formula made them of.
+    """The columns of the data of a regression ``term`` that are ``wanted``, by name or number, those of a set in the
+    order of the data; ``frame`` names the columns of the data frame that a formula made them of.
 
     By default all that a derivative can be taken in, of the design alone where its columns have labels or the rows are
     those of a model, without a constant. Raises ``ValueError`` for one that is not there; for a derivative
     (``floating``), one that is not floating; for a contrast, one that is no level of a category against its base.
     """
-    named = design_labels(x, space)
-    there = _all_columns(x, named)
+    named = design_labels(term.x, space)
+    there = _all_columns(term.x, named)
     if wanted is None:
-        chosen = _by_default(_of_the_design(there, x), named, floating, frame)
-        return _with_what_moves(chosen, there, named, x, floating, frame)
-    wanted = _named_or_numbered(wanted)
+        chosen = _by_default(_of_the_design(there, term.x), named, floating, frame)
+        return _with_what_moves(chosen, there, named, term, floating, frame)
+    in_order, wanted = not isinstance(wanted, set | frozenset), _named_or_numbered(wanted)
     by_name = {column.name: column for column in there}
-    called = {place.name: column for place, column in zip(_all_columns(x, None), there, strict=True)} | by_name
+    called = {place.name: column for place, column in zip(_all_columns(term.x, None), there, strict=True)} | by_name
     for name in wanted:
         outside = isinstance(name, int) and not -len(there) <= name < len(there)
         if outside or (not isinstance(name, int) and name not in called):
@@ -64,7 +64,8 @@ def columns_of(
         raise ValueError(f"{', '.join(whole)} holds whole numbers, which have no derivative: ask for its contrast")
     if not chosen:
         raise ValueError("columns is empty: name at least one column")
-    return _with_what_moves(chosen, there, named, x, floating, frame)
+    chosen = chosen if in_order else sorted(chosen, key=there.index)
+    return _with_what_moves(chosen, there, named, term, floating, frame)
 
 
 def _refuse_a_part(name, labels, frame):
@@ -79,7 +80,8 @@ def _named_or_numbered(wanted) -> list[str | int]:
 
     Raises ``TypeError`` for anything else.
     """
-    wanted = [wanted] if np.ndim(wanted) == 0 else list(wanted)
+    one = isinstance(wanted, str) or not isinstance(wanted, Iterable) or getattr(wanted, "ndim", 1) == 0
+    wanted = [wanted] if one else list(wanted)
     strange = [one for one in wanted if not isinstance(one, str | int | np.integer) or isinstance(one, bool)]
     if strange:
         raise TypeError(f"columns are given by their names or their numbers, counted from zero, not by {strange[0]!r}")
@@ -110,23 +112,40 @@ def _of_the_design(there, x):
     return [column for column in there if column.leaf == rest[0]]
 
 
-def _with_what_moves(chosen, there, named, x, floating, frame):
+def _with_what_moves(chosen, there, named, term, floating, frame):
     """The ``chosen`` columns, those that have labels with what moves with them: their category, their interactions.
 
     Raises ``ValueError`` for an interaction, which does not move alone.
     """
     if named is None:
         return chosen
-    design = dict(row_tools.row_leaves(x))[named[0]]
-    leaf = next(column.leaf for column in there if column.name in named[1])
-    indices = {c.name: c.index for c in there if c.leaf == leaf}
+    design, (_, indices) = _that_counts(term, named[0]), _in_design(there, named)
     products = [c.name for c in chosen if c.name in named[1] and is_interaction(c.name, indices, frame)]
     if products:
         apart = any(part in indices for part in parts_of(products[0]))
         instead = "ask for one of its columns, or compare jm.predict of two frames" if apart else _APART
         raise ValueError(f"{products[0]} is an interaction, which does not change alone: {instead}")
-    indices = {label: index for label, index in indices.items() if label not in frame or len(parts_of(label)) == 1}
+    indices = _not_in_names(indices, frame)
     return [c if c.name not in named[1] else _moved(c, there, indices, design, floating) for c in chosen]
+
+
+def _in_design(there, named):
+    """The number of the leaf that is the design, and the indices of its columns by their labels."""
+    leaf = next(column.leaf for column in there if column.name in named[1])
+    return leaf, {c.name: c.index for c in there if c.leaf == leaf}
+
+
+def _not_in_names(indices, frame):
+    """The ``indices`` of all but the columns of a ``frame`` that have a colon in their own name."""
+    return {label: index for label, index in indices.items() if label not in frame or len(parts_of(label)) == 1}
+
+
+def _that_counts(term, name):
+    """The rows of weight other than zero of the leaf of the data that has a ``name``; None where a trace hides them."""
+    design = dict(row_tools.row_leaves(term.x))[name]
+    if is_traced((design, term.weights)):
+        return None
+    return np.asarray(design)[row_tools.have_weight(term.weights, design.shape[0])]
 
 
 def _moved(column, there, indices, design, floating):
@@ -164,11 +183,28 @@ def put(row: Any, place: Column, number) -> Any:
     leaf = jnp.asarray(leaves[place.leaf])
     for sibling in place.siblings:
         leaf = leaf.at[sibling].set(jnp.zeros((), leaf.dtype))
-    leaf = leaf.at[place.index].set(jnp.asarray(number, leaf.dtype))
-    for product in place.products:
+    leaves[place.leaf] = leaf.at[place.index].set(jnp.asarray(number, leaf.dtype))
+    return multiplied(treedef.unflatten(leaves), place.leaf, place.products)
+
+
+def multiplied(row: Any, number: int, products: tuple[Product, ...]) -> Any:
+    """``row`` with the ``products`` in the ``number``-th of its leaves made of their parts there."""
+    leaves, treedef = jax.tree_util.tree_flatten(row)
+    leaf = jnp.asarray(leaves[number])
+    for product in products:
         leaf = leaf.at[product.index].set(math.prod(leaf[part] for part in product.parts))
-    leaves[place.leaf] = leaf
+    leaves[number] = leaf
     return treedef.unflatten(leaves)
+
+
+def products_of(term: Any, space: Space, frame: Collection[str] = ()) -> tuple[int, tuple[Product, ...]]:
+    """The number of the leaf of a row that is the design, and its columns that are products of others; zero and none
+    where it has no labels."""
+    named = design_labels(term.x, space)
+    if named is None:
+        return 0, ()
+    leaf, indices = _in_design(_all_columns(term.x, named), named)
+    return leaf, all_products(_not_in_names(indices, frame), _that_counts(term, named[0]))
 
 
 def _all_columns(x, named) -> list[Column]:

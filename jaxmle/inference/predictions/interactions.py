@@ -3,9 +3,8 @@
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
-
-from jaxmle.core.tree import is_traced
 
 _ROUNDINGS = 16  # of a product of a few numbers, in units of eps
 
@@ -77,12 +76,22 @@ def products_with(moving: set[str], factor: str | None, indices: dict[str, tuple
     return tuple(found)
 
 
+def all_products(indices: dict[str, tuple[int, ...]], x: Any) -> tuple[Product, ...]:
+    """Every column of the design ``x`` (by label in ``indices``) that is by its label and its numbers the product of
+    others; by its label alone where ``x`` is None."""
+    parts = {label: parts_of(label) for label in indices}
+    labels = [label for label in indices if len(parts[label]) > 1 and all(part in indices for part in parts[label])]
+    products = [Product(indices[label], tuple(indices[part] for part in parts[label])) for label in labels]
+    return tuple(product for product in products if _is_product(x, product))
+
+
 def _is_product(x, product) -> bool:
-    """Whether the column is the product of its parts, in every row; taken for granted in a trace."""
-    if is_traced(x):
+    """Whether the column is the product of its parts, in every row; exactly, of whole numbers. Taken for granted of
+    rows that a trace hides."""
+    if x is None:
         return True
+    rounding = _ROUNDINGS * float(jnp.finfo(x.dtype).eps) if jnp.issubdtype(x.dtype, jnp.inexact) else 0.0
     x = np.asarray(x)
     column = x[(slice(None), *product.index)]
     expected = np.prod([x[(slice(None), *part)] for part in product.parts], axis=0)
-    close = np.abs(column - expected) <= _ROUNDINGS * np.finfo(x.dtype).eps * np.abs(expected)
-    return bool(np.all(close | (column == expected) | np.isnan(column) | np.isnan(expected)))
+    return bool(np.all(np.isclose(column, expected, rtol=rounding, atol=0.0) | np.isnan(column) | np.isnan(expected)))

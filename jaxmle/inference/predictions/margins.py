@@ -1,6 +1,6 @@
 """Marginal effects: how the predicted mean moves with the columns of the data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import equinox as eqx
@@ -14,7 +14,7 @@ from jaxmle.core.compiled import compiled
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import carried, covariance_for, errors, from_scalars, normal_quantile, where_finite
 from jaxmle.inference.door import as_alpha, check_one_fit
-from jaxmle.inference.predictions.columns import columns_of, put
+from jaxmle.inference.predictions.columns import columns_of, multiplied, products_of, put
 from jaxmle.inference.predictions.quantity import MEAN, PROBABILITY, parts_of, quantity_of, the_regression
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
 from jaxmle.tables import Row, Table
@@ -69,7 +69,7 @@ def margins(
     fit: Fit,
     what: str = "dydx",
     at: str = "overall",
-    columns: Sequence[str | int] | None = None,
+    columns: Iterable[str | int] | str | int | None = None,
     *,
     covariance: Any = None,
     alpha: float = 0.05,
@@ -83,7 +83,8 @@ def margins(
         objective: what was fitted, with one :func:`jaxmle.regression` among its terms.
         fit: the fit, by whomever.
         what: "dydx", or "contrast", which suits columns of zeros and ones.
-        at: "overall", the average over the rows of the fit by their case weights, or "mean", at the weighted mean row.
+        at: "overall", the average over the rows of the fit by their case weights, or "mean", at the weighted mean row,
+            in which interactions are the products of their columns.
         columns: names of columns (the labels of the coefficients, or places such as "x[1]") or their numbers. By
             default all of the design for "dydx", but for one that is labelled const; for "contrast" say which.
         covariance: as for :func:`jaxmle.delta`.
@@ -117,15 +118,17 @@ def margins(
     check_one_fit(fit, "jm.margins")
     alpha, term = as_alpha(alpha), the_regression(objective)
     design = objective.design if isinstance(objective, Problem) else None
-    chosen = columns_of(term.x, fit.space, columns, what == "dydx", getattr(design, "columns", ()))
+    frame = getattr(design, "columns", ())
+    chosen = columns_of(term, fit.space, columns, what == "dydx", frame)
+    products = products_of(term, fit.space, frame) if at == "mean" else None
     cov = covariance_for(objective, fit, covariance)
     places = tuple(column._replace(name="", floating=True) for column in chosen)  # renaming compiles nothing
-    found = _margins(term, fit.space.unlabelled(), fit.z, cov, alpha, places=places, what=what, at=at)
+    found = _margins(term, fit.space.unlabelled(), fit.z, cov, alpha, places=places, what=what, products=products)
     return Margins(**found, columns=tuple(column.name for column in chosen), what=what, at=at)
 
 
-@compiled(static_argnames=("places", "what", "at"))
-def _margins(term, space, z, cov, alpha, *, places, what, at):
+@compiled(static_argnames=("places", "what", "products"))
+def _margins(term, space, z, cov, alpha, *, places, what, products):
     kind = MEAN if hasattr(term.density, MEAN) else PROBABILITY
     quantity = quantity_of(term, space, z, kind)
     params, scalars = from_scalars(space, z)
@@ -136,7 +139,7 @@ def _margins(term, space, z, cov, alpha, *, places, what, at):
 
         return jnp.stack([_effect(of, row, place, what) for place in places])
 
-    value = (_averaged if at == "overall" else _at_mean)(effects, term, scalars)
+    value = _averaged(effects, term, scalars) if products is None else _at_mean(effects, term, scalars, products)
     flat = value.value.ravel()
     jacobian = where_finite(value.jacobian.reshape(-1, scalars.size), flat)
     bse = errors(jacobian, cov)
@@ -185,8 +188,8 @@ def _averaged(effects, term, scalars) -> _Sum:
     return _Sum(total.value / total.weight, total.jacobian / total.weight, total.weight)
 
 
-def _at_mean(effects, term, scalars) -> _Sum:
-    """The effects on the weighted mean row."""
+def _at_mean(effects, term, scalars, products) -> _Sum:
+    """The effects on the weighted mean row, whose ``products`` are those of its other numbers."""
     weights = term.weights
 
     def mean(leaf):
@@ -200,6 +203,6 @@ def _at_mean(effects, term, scalars) -> _Sum:
             return jnp.mean(leaf, axis=0)
         return jnp.sum(row_tools.weighted(leaf, weights), axis=0) / jnp.sum(weights).astype(leaf.dtype)
 
-    row = jax.tree.map(mean, term.x, is_leaf=row_tools.is_shared)
+    row = multiplied(jax.tree.map(mean, term.x, is_leaf=row_tools.is_shared), *products)
     value = effects(scalars, row)
     return _Sum(value, jax.jacfwd(lambda scalars: effects(scalars, row))(scalars), jnp.ones((), scalars.dtype))
