@@ -350,12 +350,13 @@ def _tangent(jacobian, found, primals, tangents) -> Found:
     _, d_values = jax.jvp(values, (z, objective, space), (move, d_objective, d_space))
     return eqx.tree_at(
         lambda f: (f.z, f.log_likelihood, f.log_prior, f.log_jacobian),
-        jax.tree.map(_no_tangent, found),
+        jax.tree.map(no_tangent, found),
         (dz, *d_values),
     )
 
 
-def _no_tangent(leaf):
+def no_tangent(leaf):
+    """The tangent of what has no derivative."""
     inexact = jnp.issubdtype(leaf.dtype, jnp.inexact)
     return jnp.zeros_like(leaf) if inexact else np.zeros(leaf.shape, jax.dtypes.float0)
 

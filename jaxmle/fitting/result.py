@@ -13,6 +13,7 @@ from jaxmle.core import status as codes
 from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.climb import Options, ascent, climb
+from jaxmle.fitting.given import at_given, without_derivative
 from jaxmle.fitting.shown import shown
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.choice import METHODS, reason
@@ -64,7 +65,8 @@ class Fit(eqx.Module):
         """A fit of values from anywhere: nothing is maximised, everything else is as for :func:`jaxmle.fit`.
 
         Arguments: ``objective``, a term, a sum of terms or a problem; ``start``, a tree of parameters with their
-        marks, as for ``jm.fit``. ``newton_decrement`` says how far from a maximum the values are.
+        marks, as for ``jm.fit``. ``newton_decrement`` says how far from a maximum the values are. The log-densities
+        have the derivatives of the model at the values given, in these and in data, weights and numbers of priors.
 
         Errors: those of ``jm.fit`` about the start, the data and the weights.
 
@@ -75,7 +77,8 @@ class Fit(eqx.Module):
         """
         what = ascent(objective, start)
         solver = None if as_objective(what.objective).is_rough else Newton()
-        found, space, _ = climb(what, Options(solver, max_steps=1))
+        found, space, _ = climb(without_derivative(what), Options(solver, max_steps=1))
+        found = at_given(what, found)
         unfinished = codes.is_ok(found.status) | (found.status == codes.OUT_OF_STEPS)
         return cls.of(dataclasses.replace(found, status=jnp.where(unfinished, codes.GIVEN, found.status)), space)
 

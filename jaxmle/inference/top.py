@@ -22,7 +22,7 @@ def newton_decrement(observed: Evaluation):
 
 
 def decrement_of(objective: Objective, fit: Fit):
-    """The Newton decrement of ``objective`` at a ``fit`` for whose maximum no solver vouches; NaN at any other, and with
+    """The Newton decrement of ``objective`` at a ``fit`` for whose maximum no solver vouches; NaN at others, and with
     a prior that has kinks, where the curvature does not say."""
     status = fit.status
     if objective.is_rough or not (is_traced(status) or codes.is_unfinished(np.asarray(status))):
