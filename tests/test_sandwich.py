@@ -205,6 +205,15 @@ def test_sampling_weights_of_a_mean():
     assert "AIC and BIC are not defined" in " ".join(text.split())
 
 
+def test_with_sampling_weights_sigma_is_no_maximum_likelihood_estimate():
+    problem = jm.models.linear(np.ones((RESPONSE.size, 1)), RESPONSE, COUNTS)
+    fit = jm.fit(problem)
+    cases, sampled = (jm.infer(problem, fit, "hc0", weights) for weights in ("case", "sampling"))
+    assert [cases.is_mle, sampled.is_mle] == [True, False]
+    assert "sigma is the maximum likelihood estimate" in str(cases)
+    assert "sigma is the maximum likelihood estimate" not in str(sampled)
+
+
 def _normal(params, y):
     return jm.densities.normal.logpdf(y, params["mu"], params["sigma"])
 

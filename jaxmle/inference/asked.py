@@ -53,6 +53,12 @@ class Asked(eqx.Module):
         return count.astype(self.z.dtype)
 
 
+def is_mle(has_prior: bool, is_scaled: bool, jacobian: bool, weights: str) -> bool:
+    """Whether a maximum of what was asked about is one of a model's log-likelihood, so that it has an AIC: there is no
+    prior, loss or number in front, no log-jacobian, and ``weights`` do not make rows of what was not seen."""
+    return not (has_prior or is_scaled or jacobian or weights == SAMPLING)
+
+
 def with_weights(term, change: Callable):
     """``term`` with its weights changed; itself where it has none."""
     weights = term.weights_of_rows()

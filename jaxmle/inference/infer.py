@@ -14,7 +14,7 @@ from jaxmle.core.rarely import rarely
 from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.result import Fit
-from jaxmle.inference.asked import CASE, SAMPLING, Asked
+from jaxmle.inference.asked import CASE, SAMPLING, Asked, is_mle
 from jaxmle.inference.covariances.covariance import covariance_of, sandwiched
 from jaxmle.inference.covariances.groups import as_groups
 from jaxmle.inference.covariances.hac import as_lags
@@ -263,8 +263,7 @@ def _infer(asked, direction, status, kind, may_diverge):
 def _criteria(objective, asked, llf, at_top):
     """AIC and BIC: NaN where ``llf`` is not the maximum of a model's log-likelihood."""
     count = asked.z.size
-    is_model = not (has_prior(objective) or is_scaled(objective) or asked.jacobian or asked.weights == SAMPLING)
-    sound = at_top & is_model
+    sound = at_top & is_mle(has_prior(objective), is_scaled(objective), asked.jacobian, asked.weights)
     aic, bic = 2.0 * count - 2.0 * llf, count * jnp.log(asked.nobs()) - 2.0 * llf
     return {"aic": jnp.where(sound, aic, jnp.nan), "bic": jnp.where(sound, bic, jnp.nan)}
 

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxmle.inference.asked import is_mle
 from jaxmle.inference.direction import describe_direction
 from jaxmle.inference.door import as_alpha
 from jaxmle.inference.interval import interval_trees
@@ -68,6 +69,12 @@ class Inference(Printed):
     name: str = eqx.field(static=True)
     remarks: Callable | None = eqx.field(static=True, default=None)
     losses: tuple[str, ...] = eqx.field(static=True, default=())
+
+    @property
+    def is_mle(self) -> bool:
+        """Whether a maximum of what was maximised is a maximum likelihood estimate; not with a prior, a number in front
+        of a likelihood, a loss, the log-jacobian or sampling weights."""
+        return is_mle(self.has_prior, self.is_scaled, self.jacobian, self.weights)
 
     def conf_int(self, alpha: float = 0.05) -> tuple[Any, Any]:
         """The lower and upper ends of the intervals at confidence ``1 - alpha``, two trees shaped like params.

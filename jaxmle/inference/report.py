@@ -5,16 +5,14 @@ import math
 import numpy as np
 
 from jaxmle.core import status as codes
-from jaxmle.core.tree import named_leaves
 from jaxmle.inference.asked import SAMPLING
 from jaxmle.inference.covariances.facts import at_limits, describe_covariance, remarks_on
 from jaxmle.inference.covariances.kinds import KINDS
 from jaxmle.inference.printed import ends_of, refuse_batch
 from jaxmle.inference.top import is_top, what_is_missing
-from jaxmle.parameters.layout import FIXED, FREE, TIED, element_names
+from jaxmle.parameters.constants import fixed_lines
+from jaxmle.parameters.layout import FIXED, FREE, TIED
 from jaxmle.tables import Row, Table
-
-_MOST_FIXED_ROWS = 12
 
 
 def report(inference, alpha: float) -> Table:
@@ -99,22 +97,9 @@ def _rows(inference, alpha):
                 rows.append(Row(labels[at], (numbers[0], "fixed", *[None] * 4) if held[at] else numbers))
                 at += 1
         elif leaf.kind == FIXED:
-            rows += _fixed_rows(leaf.name, space.constants[leaf.index])
+            lines = fixed_lines(leaf.name, space.constants[leaf.index])
+            rows += [Row(label, (number, "fixed", *[None] * 4)) for label, number in lines]
     return tuple(rows)
-
-
-def _fixed_rows(name, value):
-    """A row for each fixed number, or one for the whole leaf where they are many."""
-    rest = (None,) * 4
-    rows = []
-    for path, array in named_leaves(value):
-        array, label = np.asarray(array), f"{name}.{path}".rstrip(".")
-        if array.size > _MOST_FIXED_ROWS:
-            rows.append(Row(f"{label} {array.shape}", (None, "fixed", *rest)))
-        else:
-            names = element_names(label, array.shape)
-            rows += [Row(n, (float(x), "fixed", *rest)) for n, x in zip(names, array.ravel(), strict=True)]
-    return rows
 
 
 def _made_of(kind) -> str:
@@ -140,8 +125,7 @@ def _notes(inference):
 
 def _maximised(inference) -> frozenset[str]:
     """The names of the leaves that are at their maximum likelihood estimate."""
-    is_mle = not (inference.has_prior or inference.is_scaled or inference.jacobian)
-    if not (is_mle and is_top(inference.status, inference.newton_decrement)):
+    if not (inference.is_mle and is_top(inference.status, inference.newton_decrement)):
         return frozenset()
     return frozenset(leaf.name for leaf in inference.space.layout.leaves if leaf.kind == FREE)
 
@@ -177,13 +161,12 @@ def _missing_errors(inference):
 def _missing_criteria(inference):
     """Why AIC and BIC are not defined."""
     status, decrement = int(inference.status), inference.newton_decrement
-    is_model = not (inference.has_prior or inference.is_scaled or inference.jacobian or inference.weights == SAMPLING)
     if status in (codes.FLAT, codes.BOUNDARY):
-        if is_model:
+        if inference.is_mle:
             yield f"AIC and BIC count parameters, and {_UNCOUNTED[status]}."
     elif not codes.is_ok(status):
         yield "AIC and BIC are those of a maximum, and there is none here."
-    elif is_model and not is_top(status, decrement):
+    elif inference.is_mle and not is_top(status, decrement):
         yield f"AIC and BIC are those of a maximum, and this is none: {what_is_missing(decrement)}."
     if inference.losses:
         yield (
