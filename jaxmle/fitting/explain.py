@@ -1,5 +1,7 @@
 """Why a fit cannot be: what the program's integer could not say, in words, on the host."""
 
+import dis
+
 import jax
 import numpy as np
 
@@ -9,6 +11,7 @@ from jaxmle.fitting.program import evaluate_in_z
 from jaxmle.parameters.layout import FREE
 from jaxmle.parameters.space import Space
 from jaxmle.terms.objective import Term, as_objective
+from jaxmle.terms.without_data import WithoutData
 
 _PYTHON_ON_TRACERS = (
     jax.errors.ConcretizationTypeError,
@@ -40,13 +43,10 @@ def explained(error: Exception, params) -> Exception:
             "jnp.where instead of `if`, jnp.log instead of math.log or np.log, and no float(...) or int(...) of a "
             f"parameter. JAX says: {str(error).splitlines()[0]}"
         )
-    if isinstance(error, TypeError | ValueError) and any(words in str(error) for words in _OF_SHAPES):
-        said = str(error).splitlines()[0].rstrip(".")
-        return type(error)(
-            f"shapes do not fit in a function of the model: {said}. jm.likelihood gives its function all rows at once, "
-            "each array of the data with its rows first, and takes one number per row: write y[:, None] to set rows "
-            "against the entries of a parameter. jm.regression gives its predictor one row"
-        )
+    of_shapes = isinstance(error, TypeError | ValueError) and any(words in str(error) for words in _OF_SHAPES)
+    if of_shapes and _is_of_jax(error):
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        return kind(_misfit(str(error).splitlines()[0].rstrip("."), _is_of_prior(error), params))
     if isinstance(error, KeyError) and not isinstance(error, NoSuchParameter):
         names = ", ".join(name for name, _ in named_leaves(params)) or "none"
         return KeyError(
@@ -54,6 +54,41 @@ def explained(error: Exception, params) -> Exception:
             f"name; the start has: {names}. Give the start the names that the log-likelihood uses"
         )
     return error
+
+
+def _is_of_jax(error) -> bool:
+    """Whether JAX raised the error, and not what it called. The end of the traceback may be hidden by JAX: the last
+    frame in sight then calls something, and raises nothing."""
+    *_, last = _traces(error)
+    room = last.tb_frame.f_globals.get("__name__", "").partition(".")[0]
+    return room == "jax" or last.tb_frame.f_code.co_code[last.tb_lasti] != dis.opmap["RAISE_VARARGS"]
+
+
+def _is_of_prior(error) -> bool:
+    """Whether the innermost term that the error came through has no data."""
+    owners = [trace.tb_frame.f_locals.get("self") for trace in _traces(error)]
+    *_, innermost = [None, *(owner for owner in owners if isinstance(owner, Term))]
+    return isinstance(innermost, WithoutData)
+
+
+def _traces(error):
+    """The places that the error came through, outermost first."""
+    trace = error.__traceback__
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
+
+
+def _misfit(said, in_prior, params) -> str:
+    if in_prior:
+        numbers = [(name or "params", leaf) for name, leaf in named_leaves(params) if not callable(leaf)]
+        shapes = ", ".join(f"{name} {np.shape(leaf)}" for name, leaf in numbers)
+        return f"shapes do not fit in a function of a prior: {said}. It is given params alone, of the shapes {shapes}"
+    return (
+        f"shapes do not fit in a function of the model: {said}. jm.likelihood gives its function all rows at once, "
+        "each array of the data with its rows first, and takes one number per row: write y[:, None] to set rows "
+        "against the entries of a parameter. jm.regression gives its predictor one row"
+    )
 
 
 def explain_failure(status: int, objective: Term, space: Space, values) -> None:
