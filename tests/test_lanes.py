@@ -8,6 +8,7 @@ import pytest
 from batch_cases import LANES, START, curves, lane_of, logistic, models, noise, same
 
 import jaxmle as jm
+from jaxmle.fitting.chunks import vmapped_in_chunks
 
 
 def test_lanes_of_a_prior_scale_alone():
@@ -191,3 +192,15 @@ def test_nobs_of_likelihoods_that_are_not_split():
     assert nobs(jm.likelihood(series, y, rows=False, nobs=9)) == [9.0] * 6
     assert nobs(jm.likelihood(series, y, rows=False, nobs=np.arange(4.0, 10.0))) == [4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
     assert nobs(jax.vmap(lambda y: jm.likelihood(series, y, rows=False))(y)) == [9.0] * 6
+
+
+def test_a_number_of_python_has_no_lanes():
+    """Of arguments of what is worked through in chunks; in the derivative it is a number as any other."""
+    square = vmapped_in_chunks(lambda x: x["a"] ** 2 * x["b"])
+    found, change = jax.jvp(square, ({"a": 3.0, "b": jnp.float64(2.0)},), ({"a": 1.0, "b": jnp.float64(0.0)},))
+    assert (float(found), float(change)) == (18.0, 12.0)
+
+    def slope(b):
+        return jax.grad(lambda a: square({"a": a, "b": b}))(3.0)
+
+    np.testing.assert_array_equal(jax.jit(jax.vmap(slope))(jnp.arange(3.0)), [0.0, 6.0, 12.0])

@@ -11,12 +11,13 @@ def in_lanes_of(found: Any, numbers: Any) -> Any:
     """``found``, in a lane of its own wherever any of ``numbers`` is.
 
     The value that a ``custom_jvp`` rule returns must be in lanes where its tangent is: where it is not, JAX mistakes
-    the axes under ``jit`` of ``vmap``.
+    the axes under ``jit`` of ``vmap``. A number of Python has no lanes.
 
     >>> jax.vmap(lambda x: in_lanes_of(jnp.zeros(2), x))(jnp.arange(3.0)).shape
     (3, 2)
     """
-    leaves = [leaf for leaf in jax.tree.leaves(numbers) if not jnp.issubdtype(leaf.dtype, jax.dtypes.extended)]
+    arrays = [leaf for leaf in jax.tree.leaves(numbers) if isinstance(leaf, jax.Array)]
+    leaves = [leaf for leaf in arrays if not jnp.issubdtype(leaf.dtype, jax.dtypes.extended)]
     flags = [jnp.any(leaf != leaf) & False for leaf in leaves]
     no = functools.reduce(jnp.logical_or, flags, jnp.zeros((), bool))
     return jax.tree.map(lambda leaf: leaf + no.astype(leaf.dtype), found)
