@@ -75,7 +75,7 @@ def _refuse_a_part(name, labels, frame):
         raise ValueError(f"{name} is part of {', '.join(products)} and no column of the design: {_APART}")
 
 
-def _named_or_numbered(wanted) -> list[str | int]:
+def _named_or_numbered(wanted: Any) -> list[str | int]:
     """The columns ``wanted``, each a name or a number of Python's own.
 
     Raises ``TypeError`` for anything else.
