@@ -297,7 +297,8 @@ def test_a_matrix_on_data_that_are_collinear_is_unbounded():
 def test_a_climb_that_stalled_far_off_is_unbounded_only_where_the_density_still_rises(slope, unbounded):
     space, values = Space.of({"scale": jm.positive(1.0)})
     start = space.to_z(values)
-    found = SimpleNamespace(status=jnp.asarray(codes.STALLED), z=start - 40.0, gradient=jnp.array([-slope]))
+    gradient = jnp.array([-slope])
+    found = SimpleNamespace(status=jnp.asarray(codes.STALLED), z=start - 40.0, gradient=gradient, magnitude=40.0)
     assert bool(ran_away(space, start, found)) == unbounded
 
 

@@ -15,7 +15,7 @@ from jaxmle.core.compiled import compiled
 from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
 from jaxmle.fitting.collapse import has_spikes, is_unbounded
 from jaxmle.fitting.head_start import head_start, stride_of
-from jaxmle.fitting.runaway import ran_away, towards_limits
+from jaxmle.fitting.runaway import onward, ran_away, towards_limits
 from jaxmle.fitting.succession import UNDECIDED, one_after_the_other
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.certify import Certificate, certificate_of, certified, certify
@@ -49,6 +49,7 @@ class Found(eqx.Module):
     status: Any
     direction: Any
     gradient: Any
+    magnitude: Any
 
 
 class Ended(eqx.Module):
@@ -107,15 +108,8 @@ def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, j
         solved = climbed(begin, solver, tolerance, max_steps)
     else:
         solved = one_after_the_other(climbed, begin, (solver, follower), tolerance, max_steps)
-    status = verdict(objective, space, start, solved, limit, jacobian)
-    arrived = (status == codes.BOUNDARY) & (solved.status != codes.DIVERGING)  # its last step is rounding
-    return dataclasses.replace(
-        solved,
-        point=space.point(solved.z),
-        value=solved.log_likelihood + solved.log_prior,
-        status=status,
-        direction=jnp.where(arrived, 0.0, solved.direction),
-    )
+    judged = verdict(objective, space, start, solved, limit, jacobian)
+    return dataclasses.replace(judged, point=space.point(solved.z), value=solved.log_likelihood + solved.log_prior)
 
 
 def _head_start(stride, jacobian, objective, space, start, solver, max_steps):
@@ -239,6 +233,7 @@ def concluded(jacobian, objective, space, start, solver, tolerance, max_steps, e
         status=ended.status,
         direction=ended.direction,
         gradient=evaluation.gradient,
+        magnitude=evaluation.magnitude,
     )
 
 
@@ -361,14 +356,23 @@ def no_tangent(leaf):
     return jnp.zeros_like(leaf) if inexact else np.zeros(leaf.shape, jax.dtypes.float0)
 
 
-def verdict(objective: Term, space: Space, start, found: Found, limit, jacobian):
-    """The status of the climb, unless the numbers it began with were already wrong, it ran to a bound, a prior leaves
-    no joint mode, or the model has a ``limit`` that objects."""
-    boundary = (found.status == codes.DIVERGING) & towards_limits(space, found)
+def verdict(objective: Term, space: Space, start, found: Found, limit, jacobian) -> Found:
+    """What was ``found`` with the direction to an edge that it is at, and with the status of the climb, unless the
+    numbers it began with were already wrong, it ran to a bound, a prior leaves no joint mode, or the model has a
+    ``limit`` that objects."""
+    diverging, step = found.status == codes.DIVERGING, onward(*jax.lax.stop_gradient((objective, space, found.z)))
     undecided = codes.is_ok(found.status) | (found.status == codes.UNSETTLED)
-    boundary = boundary | (undecided & space.at_limit(found.z))
+    arrived = undecided & (space.at_limit(found.z) | jnp.any(step != 0))
+    boundary = arrived | (diverging & towards_limits(space, found))
+    direction = jnp.where(arrived, 0.0, found.direction) + jnp.where(boundary, step, 0.0)  # arrived by rounding
     status = jnp.where(boundary, codes.BOUNDARY, found.status)
     status = jnp.where(ran_away(space, start, found), codes.UNBOUNDED, status)
+    status = _objected(objective, space, start, found, limit, jacobian, status)
+    return dataclasses.replace(found, status=status, direction=direction)
+
+
+def _objected(objective, space, start, found, limit, jacobian, status):
+    """The ``status`` unless what the climb was given, or what it found, speaks against it."""
     if has_spikes(as_objective(objective)):
         constants = jax.lax.stop_gradient((objective, space, start))
         spiked = _has_no_mode(jacobian, *constants)

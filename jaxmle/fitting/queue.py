@@ -149,14 +149,14 @@ class Task(eqx.Module):
         objective, space, values = self.lanes.whole(own)
         start = space.to_z(values)
         found = concluded(self.jacobian, objective, space, start, self.solver, self.tolerance, self.max_steps, ended)
-        return dataclasses.replace(found, status=verdict(objective, space, start, found, self.limit, self.jacobian))
+        return verdict(objective, space, start, found, self.limit, self.jacobian)
 
     def alone(self, own) -> Found:
         """What a solver with a loop of its own finds."""
         objective, space, values = self.lanes.whole(own)
         start = space.to_z(values)
         found = program.solve(self.jacobian, objective, space, start, self.solver, self.tolerance, self.max_steps)
-        return dataclasses.replace(found, status=verdict(objective, space, start, found, self.limit, self.jacobian))
+        return verdict(objective, space, start, found, self.limit, self.jacobian)
 
     def found(self, width: int) -> Found:
         """What was found of every lane."""

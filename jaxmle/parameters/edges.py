@@ -9,7 +9,8 @@ import numpy as np
 
 from jaxmle.parameters.bijections import Bijection, Correlation, Covariance, Ordered, Simplex
 
-_FALLS = 0.1  # of a logarithm: by 1 / k along the Newton step where the density flattens out with the k-th power
+_FALLS = 0.1  # of the logarithm of what is left to an edge: 1 / k where the density flattens out with its k-th power
+_NEARER = 0.01  # of a probability: more than rounding can have taken it from its top
 
 
 def ends(bijection: Bijection, free_shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -31,6 +32,16 @@ def ends(bijection: Bijection, free_shape: tuple[int, ...]) -> tuple[np.ndarray,
 def power(bijection: Bijection) -> float:
     """How many orders of magnitude what is left to an edge loses with each of z: two where z enters by its square."""
     return 2.0 if isinstance(bijection, Covariance | Correlation) else 1.0
+
+
+def follows(bijection: Bijection, z, step):
+    """Which numbers of ``z`` shrink along ``step`` beside one that goes to an edge: covariances with a variance that
+    vanishes."""
+    if not isinstance(bijection, Covariance):
+        return jnp.zeros(z.shape, bool)
+    on_diagonal = _on_diagonal(z.shape[-1])
+    falls = step[..., np.flatnonzero(on_diagonal)] < 0
+    return falls[..., np.tril_indices(falls.shape[-1])[0]] & (step * z < 0) & ~on_diagonal
 
 
 def held(bijection: Bijection, shape: tuple[int, ...]) -> np.ndarray:
@@ -65,10 +76,23 @@ def at_edge(bijection: Bijection, z, value, step=None):
     return jnp.zeros(value.shape, bool)
 
 
-def touches(bijection: Bijection, value):
-    """Whether ``value`` is, by rounding, at an edge that no limit of a single number says: a probability of zero beside
-    one."""
-    return jnp.any(value <= _rounding(value)) if isinstance(bijection, Simplex) else jnp.zeros((), bool)
+def nearer(bijection: Bijection, value):
+    """``value`` where what is, by rounding, at an edge that no limit of a single number says is much nearer to it: a
+    probability of zero beside one. None where there is no such edge."""
+    if not isinstance(bijection, Simplex):
+        return None
+    near = jnp.maximum(_NEARER * value, float(jnp.finfo(value.dtype).tiny))
+    return jnp.where(value <= _rounding(value), near, value)
+
+
+def onward(bijection: Bijection, value, slope):
+    """The step in z to that edge of what falls no more on the way there, by the ``slope`` in the value at
+    :func:`nearer`; None where there is no such edge."""
+    if not isinstance(bijection, Simplex):
+        return None
+    rises = slope >= jnp.sum(value * slope, axis=-1, keepdims=True)
+    logits = jnp.where((value <= _rounding(value)) & ~rises, -1.0, 0.0).astype(value.dtype)
+    return logits[..., :-1] - logits[..., -1:]
 
 
 def words(bijection: Bijection, name: str, labels: np.ndarray, z, value, step=None) -> list[str]:
@@ -95,20 +119,25 @@ def _rounding(value) -> float:
     return float(jnp.finfo(value.dtype).eps)
 
 
+def _falls(change):
+    """Whether a step that changes the logarithm of what is left to an edge by this much goes on to it."""
+    return change < -_FALLS
+
+
 def _fading(z, value, step):
-    """Which probabilities go to zero: those whose logarithm the step lowers as much as a density flattens out by."""
+    """Which probabilities go to zero."""
     if step is None:
         return value <= _rounding(value) ** 0.5
     logits = jnp.concatenate([step, jnp.zeros((*step.shape[:-1], 1), step.dtype)], axis=-1)
     change = logits - jnp.sum(value * logits, axis=-1, keepdims=True)
-    return (change < -_FALLS) | (value <= _rounding(value))
+    return _falls(change) | (value == 0)
 
 
 def _meets(z, value, step):
     """Which neighbours meet."""
     if step is None:
         return jnp.exp(z[..., 1:]) <= _rounding(value) ** 0.5 * (value[..., -1:] - value[..., :1])
-    return (step[..., 1:] < 0) | (value[..., 1:] == value[..., :-1])
+    return _falls(step[..., 1:]) | (value[..., 1:] == value[..., :-1])
 
 
 def _singular(bijection, z, value, step):
@@ -119,10 +148,12 @@ def _singular(bijection, z, value, step):
         left, diagonal = jnp.exp(2.0 * z[..., own]), jnp.diagonal(value, axis1=-2, axis2=-1)
         if step is None:
             return left <= eps**0.5 * jnp.max(diagonal, axis=-1, keepdims=True)
-        return (step[..., own] < 0) | (left <= eps * diagonal)
+        return _falls(2.0 * step[..., own]) | (left <= eps * diagonal)
     rows, _ = np.tril_indices(value.shape[-1], -1)
     left = 1.0 - jnp.tanh(z) ** 2
-    far = left <= eps**0.375 if step is None else ((step * z > 0) & (left <= eps**0.375)) | (left <= eps)
+    far = left <= eps**0.375
+    if step is not None:
+        far = (_falls(-2.0 * jnp.sign(z) * step) & far) | (left <= eps)
     return jnp.stack([jnp.any(far[..., rows == i], axis=-1) for i in range(value.shape[-1])], axis=-1)
 
 

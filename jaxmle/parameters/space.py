@@ -162,10 +162,9 @@ class Space(eqx.Module):
         return pairs
 
     def at_limit(self, z: Float[Array, " m"]) -> Bool[Array, ""]:
-        """Whether a leaf has become, by rounding, a value that its constraint stops short of."""
+        """Whether a number has become, by rounding, a value that its constraint stops short of."""
         touches = jnp.zeros((), bool)
         for bijection, leaf in zip(self.bijections, self.point(z), strict=True):
-            touches = touches | edges.touches(bijection, leaf)
             for limit in bijection.limits():
                 touches = touches if limit is None else touches | jnp.any(leaf == jnp.asarray(limit, leaf.dtype))
         return touches
