@@ -99,7 +99,7 @@ class Fit(eqx.Module):
         return self._sentence()
 
     def __str__(self) -> str:
-        return repr(self) if is_traced((self.params, self.status)) else shown(self)
+        return shown(self)
 
     def raise_if_failed(self) -> "Fit":
         """This fit if it is ok. Raises ``RuntimeError`` with the message if it is not (naming the lanes of a batch)."""
