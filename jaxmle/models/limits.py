@@ -9,7 +9,7 @@ from jaxmle.core import status as codes
 from jaxmle.models.sample import Sample
 from jaxmle.models.starts_real import exponential_limit
 from jaxmle.terms.objective import whole_tree
-from jaxmle.terms.rows import counted
+from jaxmle.terms.rows import counted_column
 
 _SLACK = 16.0  # a scale is no more than this many rounding errors of the observations
 _ONE_SIDED = 10.0  # the log of a kappa with which no observation lies on one side
@@ -106,5 +106,5 @@ def _likelihood(objective):
 
 def _largest(objective, dtype, function):
     term = _likelihood(objective)
-    values = jnp.abs(function(counted(term.y, term.weights).astype(dtype)))
+    values = jnp.abs(function(counted_column(term.y, term.weights).astype(dtype)))
     return jnp.max(jnp.where(jnp.isfinite(values), values, 0.0))

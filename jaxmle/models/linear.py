@@ -18,7 +18,7 @@ from jaxmle.terms.idle import not_finite
 from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
-from jaxmle.terms.rows import counted, sum_over_blocks, weighted
+from jaxmle.terms.rows import counted, counted_column, sum_over_blocks, weighted
 
 
 def _predict(params, row):
@@ -89,5 +89,5 @@ def _least_squares(x, y, weights):
     rows = counted({"x": x, "y": y}, weights, _too_large)
     x, y = rows["x"], rows["y"]
     beta = jnp.where((pivot > linalg.null_threshold(size, y.dtype)) & jnp.all(jnp.isfinite(beta)), beta, zeros)
-    rounding = jnp.finfo(y.dtype).eps * unit_of(y)
+    rounding = jnp.finfo(y.dtype).eps * unit_of(counted_column(y, weights))
     return beta, jnp.maximum(root_mean_square(y - x @ beta, weights), rounding)

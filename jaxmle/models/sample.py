@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxmle.terms.rows import counted
+from jaxmle.terms.rows import counted_column
 
 _FEW = 256  # quantiles that stand for a longer sample where a start is searched for
 
@@ -20,7 +20,7 @@ class Sample(NamedTuple):
     @classmethod
     def of(cls, y, weights=None) -> "Sample":
         """The sample ``y`` with case weights."""
-        y = counted(y, weights)
+        y = counted_column(y, weights)
         order = jnp.argsort(y)
         shares = jnp.ones_like(y) if weights is None else weights[order].astype(y.dtype)
         return cls(y[order], shares / jnp.sum(shares))

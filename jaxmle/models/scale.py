@@ -8,13 +8,13 @@ import jax.numpy as jnp
 
 from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
-from jaxmle.terms.rows import counted, weighted
+from jaxmle.terms.rows import counted_column, weighted
 
 
 @compiled
 def mean_and_scale(y, weights=None):
     """The mean of ``y`` and its standard deviation (dividing by n); if that is zero, the rounding error of ``y``."""
-    y = counted(y, weights)
+    y = counted_column(y, weights)
     size, middle = unit_of(y), mean(y, weights)
     spread = root_mean_square(y - middle, weights)
     return middle, jnp.where(spread > jnp.finfo(y.dtype).tiny, spread, size * jnp.finfo(y.dtype).eps)
@@ -23,7 +23,7 @@ def mean_and_scale(y, weights=None):
 @compiled
 def root_mean_square(residuals, weights=None):
     """The root of the weighted mean square of ``residuals``, without overflow on the way; tiny where it is zero."""
-    residuals = counted(residuals, weights)
+    residuals = counted_column(residuals, weights)
     size = unit_of(residuals)
     root = size * jnp.sqrt(weighted_mean((residuals / size) ** 2, weights))
     return jnp.where(root == 0, jnp.finfo(residuals.dtype).tiny, root)
@@ -45,7 +45,7 @@ def unit_of(y):
 @compiled
 def weighted_mean(values, weights=None):
     """The mean of ``values`` by case weights, about the first value so that no digits are lost to their level."""
-    values = counted(values, weights)
+    values = counted_column(values, weights)
     level = jnp.where(jnp.isfinite(values[0]), values[0], 0.0)
     if weights is None:
         return level + jnp.mean(values - level)
@@ -56,7 +56,7 @@ def weighted_mean(values, weights=None):
 def exact_fit(objective: Any, params, slack: float = 16.0):
     """The status of a fit with a free scale: unbounded where ``sigma`` is no more than ``slack`` times the rounding
     error of the response, not finite where the response is so large or small that its squares are."""
-    y = counted(objective.terms[0].y, objective.terms[0].weights)
+    y = counted_column(objective.terms[0].y, objective.terms[0].weights)
     sigma = params["sigma"]
     largest = jnp.max(jnp.abs(y)).astype(sigma.dtype)
     info = jnp.finfo(sigma.dtype)

@@ -177,6 +177,14 @@ def counted(data, weights, unsound: Callable | None = None):
     return jax.tree.map(lambda leaf, row: leaf if is_shared(leaf) else row, data, rows, is_leaf=is_shared)
 
 
+def counted_column(values, weights):
+    """``values``, one for each row, with the first that counts in the place of each of weight zero, in every lane those
+    of its own: a column is no more to copy than the weights are."""
+    if weights is None:
+        return values
+    return replaced(values, ~weights.astype(bool), first_that_counts(values, weights))
+
+
 def open_sound(data, weights, unsound: Callable):
     """``data`` as the user's function sees it, with another row in the place of each that has weight zero and is
     ``unsound``; and which these are."""
