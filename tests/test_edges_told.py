@@ -18,13 +18,11 @@ def constant_sample(params, y):
     return jm.densities.normal.logpdf(y, params["mu"], params["sigma"])
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_a_rise_without_limit_is_one_whatever_the_objective_is_multiplied_by(dtype):
-    y = np.full(5, 3.0, dtype)
-    start = {"mu": jnp.zeros((), dtype), "sigma": jm.positive(jnp.ones((), dtype))}
-    for factor in (1e-3, 1.0, 1e3) if dtype == np.float64 else (1.0, 1e3):
-        whole = jm.fit(dtype(factor) * jm.likelihood(constant_sample, y), start)
-        weighted = jm.fit(jm.likelihood(constant_sample, y, weights=np.full(5, factor, dtype)), start)
+def test_a_rise_without_limit_is_one_whatever_the_objective_is_multiplied_by():
+    y, start = np.full(5, 3.0), {"mu": 0.0, "sigma": jm.positive(1.0)}
+    for factor in (1e-3, 1.0, 1e3):
+        whole = jm.fit(factor * jm.likelihood(constant_sample, y), start)
+        weighted = jm.fit(jm.likelihood(constant_sample, y, weights=np.full(5, factor)), start)
         for fit in (whole, weighted):
             assert int(fit.status) == codes.UNBOUNDED, fit.message
             assert "; sigma goes to 0 (" in fit.message
