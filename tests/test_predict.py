@@ -223,7 +223,7 @@ def test_new_values_of_the_same_shapes_compile_nothing():
     def ask(seed, alpha):
         x = np.random.default_rng(seed).normal(size=20)
         term = jm.regression(jm.densities.poisson, predictor, {"x": x}, np.arange(20) % (3 + seed))
-        fit = jm.Fit.at(term, {"a": 0.0, "b": 0.1 * seed})
+        fit = jm.fit(term, {"a": 0.0, "b": 0.1 * seed})
         jm.predict(term, fit, {"x": x[:3]}, alpha=alpha)
         jm.margins(term, fit, alpha=alpha)
         jm.delta(term, fit, "b", alpha=alpha)
