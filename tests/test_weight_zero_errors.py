@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 import jaxmle as jm
+from jaxmle.inference.rows.scores import own_scores_in_z, row_weights, scores_in_z
+from jaxmle.parameters.space import Space
+from jaxmle.terms.objective import as_objective
 
 RNG = np.random.default_rng(4)
 X = np.column_stack([np.ones(25), RNG.normal(size=25)])
@@ -74,3 +77,57 @@ def test_errors_of_lanes_have_the_derivatives_of_each(part):
     each = np.stack([jax.jacfwd(bse)(lane) for lane in lanes])
     together = jax.jacfwd(jax.vmap(bse))(lanes)
     np.testing.assert_allclose(together[np.arange(3), :, np.arange(3)], each, rtol=1e-9, atol=1e-14)
+
+
+def _normal(params, rows):
+    return jm.densities.normal.logpdf(rows["y"], rows["x"] @ params["beta"], params["scale"])
+
+
+def _likelihood(x, y, weights):
+    return jm.likelihood(_normal, {"x": jnp.asarray(x), "y": jnp.asarray(y)}, jnp.asarray(weights))
+
+
+START = {"beta": jnp.zeros(2), "scale": jm.positive(1.0)}
+
+
+def test_sums_of_scores_are_numbers_and_a_row_that_counts_hides_nothing():
+    """A row of weight zero without a finite score counts as zero, one with a finite score keeps it, a row that counts
+    stays NaN; a prior between two likelihoods has no rows, and the weights are those of the rows."""
+    mixed = np.where((WEIGHTS[:, None] == 0) & (np.arange(25)[:, None] < 12), np.nan, X)
+    mixed[1] = np.nan
+    spoilt, sound = _likelihood(mixed, Y, WEIGHTS), _likelihood(X, Y, WEIGHTS)
+    objective = spoilt + jm.priors.normal("beta", scale=2.0) + 2.0 * jm.likelihood(_normal, sound.data)
+    space, values = Space.of(START)
+    z = space.to_z(values) + 0.1
+    found, own = (np.asarray(f(objective, space, z)) for f in (scores_in_z, own_scores_in_z))
+    alone = np.asarray(own_scores_in_z(as_objective(sound), space, z))
+    lost = np.isnan(mixed[:, 0]) & (WEIGHTS == 0)
+    assert lost.any()
+    assert (found[:25][lost] == 0.0).all()
+    assert np.isnan(own[:25][lost]).all()
+    assert np.isnan(found[1]).all()
+    kept = ~np.isnan(mixed[:, 0])
+    assert (kept & (WEIGHTS == 0)).any()
+    np.testing.assert_allclose(found[:25][kept], alone[kept], rtol=1e-12)
+    np.testing.assert_allclose(found[25:], 2.0 * alone, rtol=1e-12)
+    weights = row_weights(objective, space, z)
+    np.testing.assert_array_equal(weights, np.concatenate([WEIGHTS, np.ones(25)]))
+
+
+def test_what_adds_scores_up_is_what_it_is_without_the_rows():
+    """A bias, clusters, lags, and the acceleration of a bootstrap."""
+    groups = np.arange(25) // 3
+
+    def all_of_them(x, y, weights, rows):
+        term = _likelihood(x, y, weights)
+        fit = jm.fit(term, START)
+        bias = jax.tree.leaves(jm.bias(term, fit))
+        cluster = jm.infer(term, fit, "cluster", groups=groups[rows]).bse_z
+        draws = jm.bootstrap(term, fit, jax.random.key(1), draws=2)
+        return [*bias, cluster, draws.acceleration]
+
+    bad = all_of_them(*SPOILT, WEIGHTS, np.ones(25, bool))
+    good = all_of_them(X[KEPT], Y[KEPT], WEIGHTS[KEPT], KEPT)
+    for one, other in zip(bad, good, strict=True):
+        assert np.isfinite(other).all()
+        np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-9)
