@@ -1,4 +1,4 @@
-"""Which outputs of a function depend on which of its inputs, read off its jaxpr."""
+"""What is read off a jaxpr: which outputs depend on which inputs, and which way a function can be differentiated."""
 
 from collections.abc import Callable
 
@@ -42,3 +42,23 @@ def _called(equation):
     inner = getattr(inner, "jaxpr", inner)
     same = inner is not None and len(inner.invars) == len(equation.invars)
     return inner if same else None
+
+
+def goes_forward(function: Callable, *arguments) -> bool:
+    """Whether ``function`` can be differentiated in forward mode: nothing in it has a rule for reverse mode only.
+
+    >>> goes_forward(lambda x: x * x, 1.0)
+    True
+    """
+    return not _has_reverse_rule(jax.make_jaxpr(function)(*arguments).jaxpr)
+
+
+def _has_reverse_rule(jaxpr) -> bool:
+    for equation in jaxpr.eqns:
+        if equation.primitive.name.startswith("custom_vjp"):
+            return True
+        for leaf in jax.tree.leaves(list(equation.params.values())):
+            inner = getattr(leaf, "jaxpr", leaf)
+            if hasattr(inner, "eqns") and _has_reverse_rule(inner):
+                return True
+    return False

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxmle.core.special import Real, log_mills
+from jaxmle.core.normal_tails import log_mills
+from jaxmle.core.special import Real
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 

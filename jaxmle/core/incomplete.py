@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmle.core.elementary import ln, ln1p
 from jaxmle.core.quotient import log_quotient
 from jaxmle.core.special import Real, binet, log1mexp, poisson_deviance, sigmoid, softplus
 
@@ -30,9 +31,9 @@ _NOTHING = 40.0  # exp(-40) is nothing beside 1, in float64
 def _log_gamma_kernel(a: Real, x: Real, log_x: Real) -> Real:
     """log of x^a exp(-x) / Gamma(a)."""
     some = x > 0
-    log_ratio = jnp.where(some, log_quotient(jnp.where(some, x, 1.0), a), log_x - jnp.log(a))
+    log_ratio = jnp.where(some, log_quotient(jnp.where(some, x, 1.0), a), log_x - ln(a))
     deviance = poisson_deviance(a, log_x, x, log_ratio)
-    return 0.5 * jnp.log(a) - 0.5 * log(2 * pi) - binet(a) - deviance
+    return 0.5 * ln(a) - 0.5 * log(2 * pi) - binet(a) - deviance
 
 
 def _integral(exponent, start: Real, end: Real, *parameters: Real) -> Real:
@@ -65,21 +66,21 @@ def _log_lower_gamma(a: Real, x: Real, log_x: Real) -> Real:
     excess = raised - x
     end = _root(x / 2 + excess / 3, excess - _NOTHING / 3, _NOTHING)
     rest = _integral(lambda s, a, x: -a * s - x * jnp.expm1(-s), jnp.zeros_like(end), end, raised, x)
-    return _log_gamma_kernel(a, x, log_x) + jnp.log(terms + last * rest)
+    return _log_gamma_kernel(a, x, log_x) + ln(terms + last * rest)
 
 
 def _log_upper_gamma(a: Real, x: Real, log_x: Real) -> Real:
     """log Q(a, x) where x is above a and above 1."""
     near = jnp.where(x > _far(x), _far(x), x)
     wide = _root(near / 2, near - a, _NOTHING)
-    end = jnp.minimum(wide, jnp.log1p((_NOTHING + a * wide) / near))
+    end = jnp.minimum(wide, ln1p((_NOTHING + a * wide) / near))
     rest = _integral(lambda s, a, x: a * s - x * jnp.expm1(s), jnp.zeros_like(end), end, a, near)
-    return _log_gamma_kernel(a, x, log_x) + jnp.log(rest)
+    return _log_gamma_kernel(a, x, log_x) + ln(rest)
 
 
 def _log_gammas(a: Real, x: Real, log_x: Real | None) -> tuple[Real, Real]:
     """log P(a, x) and log Q(a, x)."""
-    a, x, log_x = jnp.broadcast_arrays(a, x, jnp.log(x) if log_x is None else log_x)
+    a, x, log_x = jnp.broadcast_arrays(a, x, ln(x) if log_x is None else log_x)
     end = x == jnp.inf
     below = (x < a) | (x < 1)
     lower = _log_lower_gamma(jnp.where(below, a, 1.0), jnp.where(below, x, 0.5), jnp.where(below, log_x, log(0.5)))
@@ -116,11 +117,16 @@ def log_beta_kernel(a: Real, b: Real, logit: Real) -> Real:
     it is not differentiated.
     """
     log_x, log_rest = -softplus(-logit), -softplus(logit)
-    first = poisson_deviance(a, log_x, (a + b) * jnp.exp(log_x), log_x + jnp.log1p(b / a))
-    second = poisson_deviance(b, log_rest, (a + b) * jnp.exp(log_rest), log_rest + jnp.log1p(a / b))
+    return log_beta_of_logs(a, b, log_x, log_rest, jnp.exp(log_x), jnp.exp(log_rest))
+
+
+def log_beta_of_logs(a: Real, b: Real, log_x: Real, log_rest: Real, x: Real, rest: Real) -> Real:
+    """The same, of log x, log(1 - x), x and 1 - x."""
+    first = poisson_deviance(a, log_x, (a + b) * x, log_x + ln1p(b / a))
+    second = poisson_deviance(b, log_rest, (a + b) * rest, log_rest + ln1p(a / b))
     # Of a b / (a + b), by where and not by minimum, whose second derivative at a tie is of neither side.
     low, high = jnp.where(a < b, a, b), jnp.where(a < b, b, a)
-    log_harmonic = jnp.log(low) - jnp.log1p(low / high)
+    log_harmonic = ln(low) - ln1p(low / high)
     return 0.5 * log_harmonic - 0.5 * log(2 * pi) + binet(a + b) - binet(a) - binet(b) - first - second
 
 
@@ -128,7 +134,7 @@ def _log_tail(x: Real, rest: Real, s: Real) -> Real:
     """log(1 - x + x exp(-s)) for s >= 0, where `rest` is 1 - x."""
     drop = -x * jnp.expm1(-s)
     small = drop < 0.5
-    return jnp.where(small, jnp.log1p(-jnp.where(small, drop, 0.0)), jnp.log(rest + x * jnp.exp(-s)))
+    return jnp.where(small, ln1p(-jnp.where(small, drop, 0.0)), ln(rest + x * jnp.exp(-s)))
 
 
 def _beta_end(a: Real, n: Real, logit: Real, x: Real, rest: Real) -> Real:
@@ -162,7 +168,7 @@ def _log_lower_beta(a: Real, b: Real, logit: Real) -> Real:
 
     panels = (jnp.zeros_like(end), middle), (middle, end)
     raised = sum(_integral(exponent, *panel, a_raised, n_raised, x, rest) for panel in panels)
-    return log_beta_kernel(a, b, logit) + jnp.log(terms + last * raised)
+    return log_beta_kernel(a, b, logit) + ln(terms + last * raised)
 
 
 def log_betainc(a: Real, b: Real, logit: Real) -> tuple[Real, Real]:
@@ -171,7 +177,7 @@ def log_betainc(a: Real, b: Real, logit: Real) -> tuple[Real, Real]:
     x is given by its logit, so that neither x nor 1 - x loses its digits. Source: DLMF 8.17.2.
     """
     a, b, logit = jnp.broadcast_arrays(a, b, logit)
-    below = logit < jnp.log(a / b)
+    below = logit < ln(a / b)
     first, second, side = jnp.where(below, a, b), jnp.where(below, b, a), jnp.where(below, logit, -logit)
     minor = _not_positive(_log_lower_beta(first, second, side))
     major = log1mexp(-minor)

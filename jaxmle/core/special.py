@@ -25,6 +25,9 @@ from jax import Array
 from jax.scipy.special import i0e as bessel
 from jaxtyping import Float
 
+from jaxmle.core.elementary import by_platform, expm1, ln, ln1p, slopes, sum_log
+from jaxmle.core.elementary import polynomial as _horner
+
 Real = Float[Array, "..."]
 
 _BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510]
@@ -37,7 +40,7 @@ _HALF_STEP = [-(2 - 2.0 ** (1 - 2 * j)) * c for j, c in enumerate(_STIRLING, 1)]
 _SHIFT = 8  # the series above are good to 1e-16 from here on
 _HALF_LOG_TWO_PI = 0.5 * log(2 * pi)
 # artanh(s)/s as a polynomial in s^2, interpolated at the Chebyshev points of s^2 in [0, 1/9]: to 2e-18.
-_ARTANH = [
+ARTANH = [
     1.0,
     0.33333333333333076,
     0.20000000000092874,
@@ -52,18 +55,12 @@ _ARTANH = [
 ]
 # ((2k - 1)!!)^2 / k!, the coefficients of (8 x)^-k.
 _HANKEL = [*accumulate(range(1, 13), lambda c, k: c * (2 * k - 1) ** 2 / k, initial=1.0)]
+# (log(1 + x) - x / (1 + x)) / x^2 in x.
+_BEND = [(-1) ** k * (k - 1) / k for k in range(2, 17)]
 # zeta(2), zeta(3), ...
 _ZETA = [1.6449340668482264, 1.2020569031595943, 1.0823232337111382, 1.03692775514337, 1.0173430619844492]
 _ZETA += [1.0083492773819229, 1.0040773561979443, 1.0020083928260822, 1.0009945751278182, 1.000494188604119]
 _SMALL_FACTORIALS = [0.0] + [lgamma(k + 1) - k * log(k) + k for k in range(1, 16)]
-
-
-def _horner(x: Real, coefficients: list[float]) -> Real:
-    """The polynomial `c[0] + c[1] x + c[2] x^2 + ...`."""
-    total = jnp.full_like(x, coefficients[-1])
-    for c in reversed(coefficients[:-1]):
-        total = total * x + c
-    return total
 
 
 def _odd_series(x: Real, coefficients: list[float]) -> Real:
@@ -87,7 +84,7 @@ def binet(x: Real) -> Real:
     near = x < _SHIFT
     low = jnp.where(near, x, 1.0)
     rising = _product(low + k for k in range(_SHIFT))
-    step = (low - 0.5) * jnp.log1p(_SHIFT / low) + jnp.log((low + _SHIFT) ** _SHIFT / rising) - _SHIFT
+    step = (low - 0.5) * ln1p(_SHIFT / low) + ln((low + _SHIFT) ** _SHIFT / rising) - _SHIFT
     return _odd_series(jnp.where(near, x + _SHIFT, x), _STIRLING) + jnp.where(near, step, 0.0)
 
 
@@ -100,7 +97,7 @@ def _binet_slope(x: Real) -> Real:
     near = x < _SHIFT
     low = jnp.where(near, x, 1.0)
     product, slope, _ = _rising(low)
-    step = jnp.log1p(_SHIFT / low) - slope / product + 0.5 * (_SHIFT / low / (low + _SHIFT))
+    step = ln1p(_SHIFT / low) - slope / product + 0.5 * (_SHIFT / low / (low + _SHIFT))
     inverse = 1 / jnp.where(near, x + _SHIFT, x)
     return inverse * inverse * _horner(inverse * inverse, _STIRLING_SLOPE) + jnp.where(near, step, 0.0)
 
@@ -137,7 +134,7 @@ def log_gamma_half_step(x: Real) -> Real:
     low = jnp.where(near, x, 1.0)
     # The squares of ((x + k) / (x + k + 1/2)), k = 0 to 7, times (x + 8) / x.
     above = low * (low + _SHIFT) * _product((low + k) ** 2 for k in range(1, _SHIFT))
-    step = 0.5 * jnp.log(above / _product((low + k + 0.5) ** 2 for k in range(_SHIFT)))
+    step = 0.5 * ln(above / _product((low + k + 0.5) ** 2 for k in range(_SHIFT)))
     return _odd_series(jnp.where(near, x + _SHIFT, x), _HALF_STEP) + jnp.where(near, step, 0.0)
 
 
@@ -151,7 +148,7 @@ def log_factorial_excess(k: Real) -> Real:
     near = k < len(_SMALL_FACTORIALS)
     far = jnp.where(near, 16.0, k)
     # A logarithm that most callers take themselves: the compiler makes it one.
-    series = 0.5 * jnp.log(jnp.maximum(k, 1.0)) + _HALF_LOG_TWO_PI + _odd_series(far, _STIRLING)
+    series = 0.5 * ln(jnp.maximum(k, 1.0)) + _HALF_LOG_TWO_PI + _odd_series(far, _STIRLING)
     return jnp.where(near, table[jnp.where(near, k, 0.0).astype(jnp.int32)], series)
 
 
@@ -164,19 +161,10 @@ def _expm1mx_series(x: Real) -> Real:
 
 
 @jax.custom_jvp
-def expm1(x: Real) -> Real:
-    """exp(x) - 1, differentiated as exp(x); `jnp.expm1` adds its 1 back and loses a small exp(x)."""
-    return jnp.expm1(x)
-
-
-expm1.defjvps(lambda tangent, out, x: jnp.exp(x) * tangent)
-
-
-@jax.custom_jvp
 def expm1mx(x: Real) -> Real:
     """exp(x) - 1 - x, to full relative precision through its double zero at x = 0."""
     near = jnp.abs(x) < 0.1
-    return jnp.where(near, _expm1mx_series(jnp.where(near, x, 0.0)), jnp.expm1(x) - x)
+    return jnp.where(near, _expm1mx_series(jnp.where(near, x, 0.0)), expm1(x) - x)
 
 
 expm1mx.defjvps(lambda tangent, out, x: expm1(x) * tangent)
@@ -188,39 +176,43 @@ def poisson_deviance(y: Real, log_mean: Real, mean: Real, log_ratio: Real) -> Re
 
     `mean` is m, `log_mean` is log m and `log_ratio` is log(m / y) (anything finite at y = 0). The three are
     one number; the caller, who knows the most accurate form of each, gives all of them. Derivatives are taken
-    through y and `log_mean`: log(y / m) and m - y. Source: Loader (2000), `bd0`.
+    through y and `log_mean`, of which nothing else is used: log(y / m) and m - y. Source: Loader (2000), `bd0`.
     """
     near = (jnp.abs(log_ratio) < 0.1) & (y > 0)
     direct = mean - y - y * log_ratio
     return jnp.where(near, y * _expm1mx_series(jnp.where(near, log_ratio, 0.0)), direct)
 
 
-@poisson_deviance.defjvp
-def _(primals, tangents):
-    y, _, mean, log_ratio = primals
-    y_tangent, log_mean_tangent, _, _ = tangents
-    return poisson_deviance(*primals), (mean - y) * log_mean_tangent - log_ratio * y_tangent
+slopes(
+    poisson_deviance,
+    lambda value, y, log_mean, mean, log_ratio: -log_ratio,
+    lambda value, y, log_mean, mean, log_ratio: mean - y,
+    None,
+    None,
+)
 
 
 @jax.custom_jvp
 def compound_log(x: Real, n: Real) -> Real:
     """n log(1 + x / n) for x >= 0 and n > 0: the log of n compoundings, which tends to x as n grows."""
-    return n * jnp.log1p(x / n)
+    return n * ln1p(x / n)
 
 
-@compound_log.defjvp
-def _(primals, tangents):
-    x, n = primals
-    return compound_log(x, n), tangents[0] / (1 + x / n) + tangents[1] * compound_slope(x / n)
+slopes(compound_log, lambda value, x, n: 1 / (1 + x / n), lambda value, x, n: compound_slope(x / n))
+
+
+def small_compound_slope(q: Real) -> Real:
+    """log(1 + q) - q / (1 + q), of order q^2/2, for |q| < 0.1, by log(1 + q) = 2 artanh(q / (2 + q))."""
+    s = q / (2 + q)
+    return 2 * s * s * (1 / (1 + s) + s * _horner(s * s, [1 / (2 * k + 1) for k in range(1, 8)]))
 
 
 @jax.custom_jvp
 def compound_slope(q: Real) -> Real:
-    """log(1 + q) - q / (1 + q), of order q^2/2; for small q by log(1 + q) = 2 artanh(q / (2 + q))."""
+    """log(1 + q) - q / (1 + q), of order q^2/2."""
     near = jnp.abs(q) < 0.1
-    s = jnp.where(near, q / (2 + q), 0.0)
-    series = 2 * s * s * (1 / (1 + s) + s * _horner(s * s, [1 / (2 * k + 1) for k in range(1, 8)]))
-    return jnp.where(near, series, jnp.log1p(q) - 1 / (1 + 1 / jnp.where(near, 1.0, q)))
+    series = small_compound_slope(jnp.where(near, q, 0.0))
+    return jnp.where(near, series, ln1p(q) - 1 / (1 + 1 / jnp.where(near, 1.0, q)))
 
 
 # The minimum, which is the quotient itself, keeps the compiler from dividing by (1 + q)^2, which may overflow.
@@ -230,10 +222,16 @@ compound_slope.defjvps(lambda tangent, out, q: tangent * (jnp.minimum(q / (1 + q
 @jax.custom_jvp
 def sigmoid(x: Real) -> Real:
     """1 / (1 + exp(-x)), whose derivative sigmoid(x) sigmoid(-x) keeps its digits in both tails."""
-    return jax.lax.logistic(x)
+    return by_platform(_sigmoid, jax.lax.logistic, x)
 
 
-sigmoid.defjvps(lambda tangent, out, x: sigmoid(x) * sigmoid(-x) * tangent)
+def _sigmoid(x: Real) -> Real:
+    """The same by the exponential that `softplus` has taken."""
+    u = jnp.exp(-jnp.abs(x))
+    return jnp.where(x < 0, u, 1.0) / (1 + u)
+
+
+slopes(sigmoid, lambda value, x: sigmoid(x) * sigmoid(-x))
 
 
 @jax.custom_jvp
@@ -245,20 +243,63 @@ def softplus(x: Real) -> Real:
 def _log1p_of_unit(u: Real) -> Real:
     """log(1 + u) for u from 0 to 1, as 2 artanh(s) with s = u / (2 + u): a third of the time of `log1p`."""
     s = u / (2 + u)
-    return 2 * s * _horner(s * s, _ARTANH)
+    return 2 * s * _horner(s * s, ARTANH)
 
 
-softplus.defjvps(lambda tangent, out, x: sigmoid(x) * tangent)
+slopes(softplus, lambda value, x: sigmoid(x))
 
 
+@jax.custom_jvp
+def softplus_both(x: Real) -> Real:
+    """softplus(x) + softplus(-x)."""
+    size = jnp.abs(x)
+    return size + 2 * _log1p_of_unit(jnp.exp(-size))
+
+
+slopes(softplus_both, lambda value, x: sigmoid_difference(x))
+
+
+@jax.custom_jvp
+def sigmoid_difference(x: Real) -> Real:
+    """sigmoid(x) - sigmoid(-x)."""
+    u = jnp.exp(-jnp.abs(x))
+    high = (1 - u) / (1 + u)
+    return jnp.where(x < 0, -high, high)
+
+
+slopes(sigmoid_difference, lambda value, x: 2 * sigmoid(x) * sigmoid(-x))
+
+
+@jax.custom_jvp
 def log1mexp(x: Real) -> Real:
     """log(1 - exp(-x)) for x > 0, and minus infinity at x = 0. Source: Mächler (2012), equation 7."""
+    return by_platform(_log1mexp_once, _log1mexp, x)
+
+
+def _log1mexp(x: Real) -> Real:
     small = x < log(2)
-    return jnp.where(
-        small,
-        jnp.log(-jnp.expm1(-jnp.where(small, x, 1.0))),
-        jnp.log1p(-jnp.exp(-jnp.where(small, 1.0, x))),
-    )
+    near = jnp.log(-jnp.expm1(-jnp.where(small, x, 1.0)))
+    return jnp.where(small, near, jnp.log1p(-jnp.exp(-jnp.where(small, 1.0, x))))
+
+
+def _log1mexp_once(x: Real) -> Real:
+    """The same with one logarithm."""
+    small, u = x < log(2), jnp.exp(-x)
+    return sum_log(jnp.where(small, -expm1(-x), 1 - u), -u, ~small)
+
+
+# exp(-x) / (1 - exp(-x)), and minus its product with 1 / (1 - exp(-x)).
+slopes(log1mexp, lambda value, x: odds(x))
+
+
+@jax.custom_jvp
+def odds(x: Real) -> Real:
+    """1 / (exp(x) - 1) for x > 0."""
+    u = jnp.exp(-x)
+    return u / jnp.where(x < log(2), -expm1(-x), 1 - u)
+
+
+slopes(odds, lambda value, x: -odds(x) * (1 + odds(x)))
 
 
 def log1mexp_product(x: Real, factor: Real, log_factor: Real) -> Real:
@@ -268,36 +309,9 @@ def log1mexp_product(x: Real, factor: Real, log_factor: Real) -> Real:
     """
     product, nothing = x * factor, jnp.finfo(x.dtype).eps / 4
     tiny, small = (product < nothing) & (factor < nothing), product < log(2)
-    drop = jnp.where(tiny, x, -jnp.expm1(-jnp.where(small & ~tiny, product, 1.0)))
-    upper = jnp.log1p(-jnp.exp(-jnp.where(small, 1.0, product)))
-    return jnp.where(small, jnp.log(drop) + jnp.where(tiny, log_factor, 0.0), upper)
-
-
-def _log_lower_normal(x: Real, levels: int = 20, squared: float = 1.0) -> Real:
-    """log Phi(-x) for x >= 5, by the continued fraction of Mills' ratio; without the square where `squared` is 0.
-
-    Source: Abramowitz and Stegun (1964), 26.2.14.
-    """
-    t = x
-    for i in range(levels, 0, -1):
-        t = x + i / t
-    return -0.5 * squared * x * x - _HALF_LOG_TWO_PI - jnp.log(t)
-
-
-def log_ndtr(z: Real) -> Real:
-    """Log of the standard normal distribution function, precise in both tails, with its derivatives."""
-    left, right = z < -5, z > 0
-    middle = jnp.log(0.5 * jax.lax.erfc(-jnp.where(left | right, 0.0, z) * 0.5**0.5))
-    upper = jnp.log1p(-0.5 * jax.lax.erfc(jnp.where(right, z, 0.0) * 0.5**0.5))
-    return jnp.where(left, _log_lower_normal(jnp.where(left, -z, 5.0)), jnp.where(right, upper, middle))
-
-
-def log_mills(x: Real) -> Real:
-    """log(Phi(-x) exp(x^2/2)), Mills' ratio over sqrt(2 pi), for x >= -10 or so: `log_ndtr(-x)` less its square."""
-    far = x > 5
-    near = jnp.where(far, 0.0, x)
-    tail = _log_lower_normal(jnp.where(far, x, 5.0), squared=0.0)
-    return jnp.where(far, tail, jnp.log(0.5 * jax.lax.erfc(near * 0.5**0.5)) + 0.5 * near * near)
+    drop = jnp.where(tiny, x, -expm1(-jnp.where(small & ~tiny, product, 1.0)))
+    upper = ln1p(-jnp.exp(-jnp.where(small, 1.0, product)))
+    return jnp.where(small, ln(drop) + jnp.where(tiny, log_factor, 0.0), upper)
 
 
 def log1mexp_exp(x: Real) -> Real:
@@ -313,35 +327,38 @@ def log1p_ratio(x: Real) -> Real:
     low, high = jnp.where(near, x, 0.0), jnp.where(near, 1.0, x)
     s = low / (2 + low)
     series = 2 / (2 + low) * _horner(s * s, [1 / (2 * k + 1) for k in range(12)])
-    return jnp.where(near, series, jnp.log1p(high) / high)
+    return jnp.where(near, series, ln1p(high) / high)
 
 
 @jax.custom_jvp
 def scaled_log1p(z: Real, c: Real) -> Real:
     """log(1 + c z) / c for c z > -1, and z at c = 0."""
-    return z * log1p_ratio(c * z)
-
-
-@scaled_log1p.defjvp
-def _(primals, tangents):
-    z, c = primals
     x = c * z
-    near = jnp.abs(x) < 0.25
+    nothing = jnp.abs(x) < float(jnp.finfo(x.dtype).eps) / 4
+    return jnp.where(nothing, z, ln1p(x) / jnp.where(nothing, 1.0, c))
+
+
+def _scaled_log1p_bend(value: Real, z: Real, c: Real) -> Real:
+    """The derivative in c, -(log(1 + x) - x / (1 + x)) / c^2 with x = c z; for small x by its Taylor series."""
+    x = c * z
+    near = jnp.abs(x) < float(jnp.finfo(x.dtype).eps) ** 0.125
     low, some = jnp.where(near, z, 0.0), jnp.where(near, 1.0, c)
-    bend = jax.jvp(log1p_ratio, (c * low,), (jnp.ones_like(x),))[1]
-    in_c = jnp.where(near, low * low * bend, -compound_slope(x) / (some * some))
-    return scaled_log1p(z, c), tangents[0] / (1 + x) + tangents[1] * in_c
+    series = low * low * _horner(c * low, _BEND)
+    return -jnp.where(near, series, (ln1p(x) - x * (1 / (1 + x))) / (some * some))
+
+
+slopes(scaled_log1p, lambda value, z, c: 1 / (1 + c * z), _scaled_log1p_bend)
 
 
 def expm1_ratio(x: Real) -> Real:
     """(exp(x) - 1) / x, and 1 at x = 0; its derivatives lose digits near 0."""
     some = jnp.where(x == 0, 1.0, x)
-    return jnp.where(x == 0, 1.0, jnp.expm1(some) / some)
+    return jnp.where(x == 0, 1.0, expm1(some) / some)
 
 
 def log_gamma(x: Real) -> Real:
     """log Gamma(x) for x > 0, whose derivatives are those of `binet`."""
-    return binet(x) + (x - 0.5) * jnp.log(x) - x + _HALF_LOG_TWO_PI
+    return binet(x) + (x - 0.5) * ln(x) - x + _HALF_LOG_TWO_PI
 
 
 def log_gamma_bend(k: Real) -> Real:
@@ -361,4 +378,4 @@ def log_bessel(x: Real) -> Real:
     far = x > 50
     near, eighth = jnp.where(far, 1.0, x), 1 / (8 * jnp.where(far, x, 50.0))
     series = _horner(eighth, _HANKEL)
-    return jnp.where(far, jnp.log(series) + 0.5 * jnp.log(4 * eighth / pi), jnp.log(bessel(near)))
+    return jnp.where(far, ln(series) + 0.5 * ln(4 * eighth / pi), ln(bessel(near)))

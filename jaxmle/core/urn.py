@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jaxmle.core.elementary import ln, ln1p
 from jaxmle.core.special import Real, binet, expm1mx, log_factorial_excess
 
 
@@ -15,14 +16,14 @@ def urn(y: Real, a: Real, n: Real, total: Real) -> Real:
         n: the sum of the y of all categories.
         total: the sum of the a of all categories.
     """
-    stirling = binet(a + y) - binet(a) - 0.5 * jnp.log1p(y / a) - log_factorial_excess(y)
+    stirling = binet(a + y) - binet(a) - 0.5 * ln1p(y / a) - log_factorial_excess(y)
     # At y = 0 it is nothing, and so are its derivatives, which would drown those of the rest in their rounding.
     return jnp.where(y > 0, stirling, 0.0) - _deviance(y, a, n, total)
 
 
 def urn_total(n: Real, total: Real) -> Real:
     """What does not depend on the category; see `urn`."""
-    return binet(total) - binet(total + n) + 0.5 * jnp.log1p(n / total) + log_factorial_excess(n)
+    return binet(total) - binet(total + n) + 0.5 * ln1p(n / total) + log_factorial_excess(n)
 
 
 @jax.custom_jvp
@@ -41,10 +42,10 @@ def _deviance(y: Real, a: Real, n: Real, total: Real) -> Real:
 @_deviance.defjvp
 def _(primals, tangents):
     y, a, n, total = primals
-    return _deviance(*primals), (jnp.log1p(n / total) - jnp.log1p(y / a)) * tangents[1]
+    return _deviance(*primals), (ln1p(n / total) - ln1p(y / a)) * tangents[1]
 
 
 def _shortfall(q: Real, ratio: Real) -> Real:
     """q - log(1 + q), where 1 + q is also given, as `ratio`, with its own digits."""
     low = q < -0.5
-    return expm1mx(jnp.where(low, jnp.log(jnp.where(low, ratio, 1.0)), jnp.log1p(jnp.where(low, 0.0, q))))
+    return expm1mx(jnp.where(low, ln(jnp.where(low, ratio, 1.0)), ln1p(jnp.where(low, 0.0, q))))

@@ -7,7 +7,8 @@ from jax.scipy.special import polygamma
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.core.incomplete import log_beta_kernel, log_betainc
+from jaxmle.core.elementary import ln, ln1p
+from jaxmle.core.incomplete import log_beta_of_logs, log_betainc
 from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
 
 SUPPORT = "a number between 0 and 1, both excluded"
@@ -56,8 +57,8 @@ def logpdf(y: ArrayLike, a: ArrayLike, b: ArrayLike) -> Float[Array, "..."]:
     y, a, b = floats(y, a, b)
     ok = support(y, a, b)
     x = jnp.where(ok, y, 0.5)
-    log_x, log_rest = jnp.log(x), jnp.log1p(-x)
-    return inside(ok, y, log_beta_kernel(a, b, log_x - log_rest) - log_x - log_rest)
+    log_x, log_rest = ln(x), ln1p(-x)
+    return inside(ok, y, log_beta_of_logs(a, b, log_x, log_rest, x, 1 - x) - log_x - log_rest)
 
 
 def logcdf(y: ArrayLike, a: ArrayLike, b: ArrayLike) -> Float[Array, "..."]:

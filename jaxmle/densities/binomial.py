@@ -7,6 +7,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from jaxmle.core.incomplete import log_betainc
+from jaxmle.core.quotient import log_quotient
 from jaxmle.core.special import log_factorial_excess, poisson_deviance, sigmoid, softplus
 from jaxmle.densities._inputs import floats, inside, is_count, spread, symmetric
 
@@ -27,7 +28,7 @@ def support(y: ArrayLike, n: ArrayLike, logits: ArrayLike) -> Bool[Array, "..."]
 def _deviance(y: Float[Array, "..."], n: Float[Array, "..."], logits: Float[Array, "..."]) -> Float[Array, "..."]:
     """Half the Poisson deviance of y from its mean `n p`, `p = sigmoid(logits)`."""
     log_p, some = -softplus(-logits), y > 0
-    log_share = jnp.log(jnp.where(some, y, 1.0) / jnp.where(some, n, 1.0))
+    log_share = log_quotient(jnp.where(some, y, 1.0), jnp.where(some, n, 1.0))
     return poisson_deviance(y, log_p, n * sigmoid(logits), log_p - log_share)
 
 

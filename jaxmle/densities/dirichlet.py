@@ -8,6 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.elementary import ln
 from jaxmle.core.quotient import log_quotient
 from jaxmle.core.special import binet, poisson_deviance
 from jaxmle.densities._inputs import common, floats
@@ -54,9 +55,9 @@ def logpdf(y: ArrayLike, alpha: ArrayLike) -> Float[Array, "..."]:
     y, alpha = floats(y, alpha)
     ok = support(y, alpha)
     y_ok = jnp.where(ok[..., None], y, 1 / y.shape[-1])
-    y_ok, alpha = jnp.broadcast_arrays(y_ok, alpha)
+    alpha = alpha.reshape((1,) * (y.ndim - alpha.ndim) + alpha.shape)
     total = jnp.sum(alpha, axis=-1)
-    expected, log_y = total[..., None] * y_ok, jnp.log(y_ok)
+    expected, log_y = total[..., None] * y_ok, ln(y_ok)
     deviance = poisson_deviance(alpha, log_y, expected, log_quotient(expected, alpha))
     terms = 0.5 * (jnp.log(alpha) - log(2 * pi)) - binet(alpha) - deviance - log_y
     value = jnp.sum(terms, axis=-1) - 0.5 * (jnp.log(total) - log(2 * pi)) + binet(total)

@@ -6,6 +6,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.elementary import ln
 from jaxmle.core.incomplete import log_beta_kernel, log_betainc
 from jaxmle.densities._inputs import floats, inside, log_above, log_below, spread
 
@@ -24,7 +25,7 @@ def support(y: ArrayLike, dfn: ArrayLike, dfd: ArrayLike) -> Bool[Array, "..."]:
 
 def _logit(y: Float[Array, "..."], dfn: Float[Array, "..."], dfd: Float[Array, "..."]) -> Float[Array, "..."]:
     """log(x/(1 - x)) with x = dfn y/(dfn y + dfd)."""
-    return jnp.log(y) + jnp.log(dfn / dfd)
+    return ln(y) + jnp.log(dfn / dfd)
 
 
 def logpdf(y: ArrayLike, dfn: ArrayLike, dfd: ArrayLike) -> Float[Array, "..."]:
@@ -50,7 +51,7 @@ def logpdf(y: ArrayLike, dfn: ArrayLike, dfd: ArrayLike) -> Float[Array, "..."]:
     y, dfn, dfd = floats(y, dfn, dfd)
     ok = support(y, dfn, dfd)
     x = jnp.where(ok, y, 1.0)
-    return inside(ok, y, log_beta_kernel(0.5 * dfn, 0.5 * dfd, _logit(x, dfn, dfd)) - jnp.log(x))
+    return inside(ok, y, log_beta_kernel(0.5 * dfn, 0.5 * dfd, _logit(x, dfn, dfd)) - ln(x))
 
 
 def logcdf(y: ArrayLike, dfn: ArrayLike, dfd: ArrayLike) -> Float[Array, "..."]:

@@ -8,6 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.elementary import known_ln
 from jaxmle.core.incomplete import log_gammainc, log_gammaincc
 from jaxmle.core.quotient import log_over_product, log_quotient, quotient
 from jaxmle.core.special import binet, poisson_deviance
@@ -51,8 +52,9 @@ def logpdf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     y, a, scale = floats(y, a, scale)
     ok = support(y, a, scale)
     x = jnp.where(ok, y, 1.0)
-    log_x = jnp.log(x)
-    deviance = poisson_deviance(a, log_x - jnp.log(scale), quotient(x, scale), log_over_product(x, a, scale))
+    log_ratio = log_over_product(x, a, scale)
+    log_x = known_ln(x, log_ratio + jnp.log(a) + jnp.log(scale))
+    deviance = poisson_deviance(a, log_quotient(x, scale), quotient(x, scale), log_ratio)
     return inside(ok, y, 0.5 * jnp.log(a) - 0.5 * log(2 * pi) - binet(a) - deviance - log_x)
 
 

@@ -31,7 +31,7 @@ def _power(x: Float[Array, "..."], beta: Float[Array, "..."], scale: Float[Array
     else a constant."""
     some = x != 0
     at_zero = jnp.where(beta == 2, jnp.where(some, 0.0, quotient(x, scale)) ** 2, 0.0)
-    log_power = beta * log_quotient(jnp.abs(jnp.where(some, x, 1.0)), jnp.where(some, scale, 1.0))
+    log_power = beta * log_quotient(jnp.where(some, jnp.abs(x), scale), scale)
     return jnp.where(some, jnp.exp(log_power), at_zero), log_power
 
 

@@ -9,8 +9,8 @@ from jax.scipy.special import ndtri
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.normal_tails import log_ndtr
 from jaxmle.core.quotient import log_quotient, quotient
-from jaxmle.core.special import log_ndtr
 from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a finite number, zero or positive"

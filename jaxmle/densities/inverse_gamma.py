@@ -9,6 +9,7 @@ from jax.scipy.special import polygamma
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.elementary import known_ln
 from jaxmle.core.incomplete import log_gammainc, log_gammaincc
 from jaxmle.core.quotient import log_over_product, log_quotient, quotient
 from jaxmle.core.special import binet, poisson_deviance
@@ -49,8 +50,10 @@ def logpdf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     y, a, scale = floats(y, a, scale)
     ok = support(y, a, scale)
     x = jnp.where(ok, y, 1.0)
-    deviance = poisson_deviance(a, jnp.log(scale) - jnp.log(x), quotient(scale, x), log_over_product(scale, a, x))
-    return inside(ok, y, 0.5 * jnp.log(a) - 0.5 * log(2 * pi) - binet(a) - deviance - jnp.log(x))
+    log_ratio = log_over_product(scale, a, x)
+    log_x = known_ln(x, jnp.log(scale) - jnp.log(a) - log_ratio)
+    deviance = poisson_deviance(a, log_quotient(scale, x), quotient(scale, x), log_ratio)
+    return inside(ok, y, 0.5 * jnp.log(a) - 0.5 * log(2 * pi) - binet(a) - deviance - log_x)
 
 
 def logcdf(y: ArrayLike, a: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

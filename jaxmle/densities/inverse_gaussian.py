@@ -8,8 +8,10 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.elementary import expm1, ln
+from jaxmle.core.normal_tails import log_mills
 from jaxmle.core.quotient import quotient
-from jaxmle.core.special import expm1, log1mexp, log_mills
+from jaxmle.core.special import log1mexp
 from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a positive number"
@@ -65,8 +67,8 @@ def logpdf(y: ArrayLike, log_mean: ArrayLike, scale: ArrayLike) -> Float[Array, 
     y, log_mean, scale = floats(y, log_mean, scale)
     ok = support(y, log_mean, scale)
     x = jnp.where(ok, y, 1.0)
-    log_x = jnp.log(x)
-    miss = quotient(expm1(log_x - log_mean), jnp.sqrt(x))
+    log_x, root = ln(x), jnp.exp(-0.5 * log_mean)
+    miss = quotient((x * root) * root - 1, jnp.sqrt(x))
     return inside(ok, y, 0.5 * (jnp.log(scale) - log(2 * pi)) - 1.5 * log_x - 0.5 * (scale * (miss * miss)))
 
 

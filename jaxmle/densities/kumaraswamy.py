@@ -6,6 +6,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.elementary import ln
 from jaxmle.core.special import log1mexp, log1mexp_product, log_gamma
 from jaxmle.densities._inputs import floats, inside, log_above, log_below, spread
 
@@ -51,7 +52,7 @@ def logpdf(y: ArrayLike, a: ArrayLike, b: ArrayLike) -> Float[Array, "..."]:
     y, a, b = floats(y, a, b)
     ok = support(y, a, b)
     x = jnp.where(ok, y, 0.5)
-    log_x = jnp.log(x)
+    log_x = ln(x)
     value = jnp.log(a) + jnp.log(b) + (a - 1) * log_x + (b - 1) * log1mexp(-a * log_x)
     return inside(ok, y, value)
 

@@ -8,7 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.core.special import softplus
+from jaxmle.core.special import softplus, softplus_both
 from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, standard, symmetric
 
 SUPPORT = "a finite number"
@@ -46,7 +46,7 @@ def logpdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."
     """
     y, loc, scale = floats(y, loc, scale)
     z = standard(y, loc, scale)
-    return inside(jnp.isfinite(y), y, -softplus(z) - softplus(-z) - jnp.log(scale))
+    return inside(jnp.isfinite(y), y, -softplus_both(z) - jnp.log(scale))
 
 
 def logcdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

@@ -8,8 +8,9 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.elementary import known_ln
 from jaxmle.core.quotient import log_quotient
-from jaxmle.core.special import softplus
+from jaxmle.core.special import softplus, softplus_both
 from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a positive number"
@@ -47,8 +48,8 @@ def logpdf(y: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     y, c, scale = floats(y, c, scale)
     ok = support(y, c, scale)
     x = jnp.where(ok, y, 1.0)
-    u = c * log_quotient(x, scale)
-    return inside(ok, y, jnp.log(c) - jnp.log(x) - softplus(u) - softplus(-u))
+    log_ratio = log_quotient(x, scale)
+    return inside(ok, y, jnp.log(c) - known_ln(x, jnp.log(scale) + log_ratio) - softplus_both(c * log_ratio))
 
 
 def logcdf(y: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

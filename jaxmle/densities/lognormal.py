@@ -9,7 +9,8 @@ from jax.scipy.special import ndtri
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.core.special import log_ndtr
+from jaxmle.core.elementary import ln
+from jaxmle.core.normal_tails import log_ndtr
 from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a positive number"
@@ -48,7 +49,7 @@ def logpdf(y: ArrayLike, log_scale: ArrayLike, s: ArrayLike) -> Float[Array, "..
     y, log_scale, s = floats(y, log_scale, s)
     ok = support(y, log_scale, s)
     x = jnp.where(ok, y, 1.0)
-    log_x = jnp.log(x)
+    log_x = ln(x)
     z = (log_x - log_scale) / s
     return inside(ok, y, -0.5 * z * z - jnp.log(s) - log_x - 0.5 * log(2 * pi))
 

@@ -6,6 +6,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
+from jaxmle.core.elementary import ln, ln1p
 from jaxmle.core.incomplete import log_betainc
 from jaxmle.core.special import binet, compound_slope, expm1mx, log_factorial_excess, sigmoid
 from jaxmle.densities._inputs import floats, inside, is_count, spread
@@ -39,9 +40,9 @@ def _deviance(y: Real, log_mean: Real, r: Real) -> Real:
     m, r_share = jnp.exp(log_mean), sigmoid(jnp.log(r) - log_mean)
     above, some = m > y, jnp.maximum(y, 1.0)
     high, low = jnp.where(above, m, y), jnp.where(above, y, m)
-    size = jnp.log1p((high - low) / (r + low))
+    size = ln1p((high - low) / (r + low))
     up = (high - y) / some * r_share
-    share = jnp.log1p(jnp.where(above, up, (some * inverse - 1) / (1 + y / r)))
+    share = ln1p(jnp.where(above, up, (some * inverse - 1) / (1 + y / r)))
     log_total, log_share = jnp.where(above, size, -size) + over, jnp.where(above, share, -share) + under
     return r * expm1mx(-log_total) + jnp.where(y > 0, y * expm1mx(log_share), m * r_share)
 
@@ -56,7 +57,7 @@ def _(primals, tangents):
     in_log_mean = sigmoid(jnp.log(r) - log_mean) * (m - y)
     near = jnp.abs(m - y) < 0.1 * (r + y)
     small = compound_slope(jnp.where(near, (m - y) / (r + y), 0.0))
-    in_r = jnp.where(near, small, jnp.log((r + m) / (r + y)) - (m - y) / (r + m)) + over
+    in_r = jnp.where(near, small, ln((r + m) / (r + y)) - (m - y) / (r + m)) + over
     return _deviance(*primals), in_log_mean * log_mean_tangent + in_r * r_tangent
 
 
@@ -96,7 +97,7 @@ def logpmf(y: ArrayLike, log_mean: ArrayLike, concentration: ArrayLike) -> Float
     y, log_mean, r = floats(y, log_mean, concentration)
     ok = support(y, log_mean, r)
     count = jnp.where(ok, y, 0.0)
-    stirling = binet(r + count) - binet(r) - 0.5 * jnp.log1p(count / r) - log_factorial_excess(count)
+    stirling = binet(r + count) - binet(r) - 0.5 * ln1p(count / r) - log_factorial_excess(count)
     return inside(ok, y, stirling - _deviance(count, log_mean, r))
 
 

@@ -9,7 +9,7 @@ from jax.scipy.special import ndtri
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.core.special import log_ndtr
+from jaxmle.core.normal_tails import log_ndtr
 from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, standard, symmetric
 
 SUPPORT = "a finite number"

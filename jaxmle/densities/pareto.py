@@ -46,7 +46,7 @@ def logpdf(y: ArrayLike, b: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     y, b, scale = floats(y, b, scale)
     ok = support(y, b, scale)
     x = jnp.where(ok, y, scale)
-    value = inside(ok, y, jnp.log(b) - jnp.log(x) - b * log_quotient(x, scale))
+    value = inside(ok, y, jnp.log(b) - jnp.log(scale) - (1 + b) * log_quotient(x, scale))
     return jnp.where(scale > 0, value, jnp.nan)
 
 

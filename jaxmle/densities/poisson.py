@@ -6,6 +6,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
+from jaxmle.core.elementary import ln
 from jaxmle.core.incomplete import log_gammainc, log_gammaincc
 from jaxmle.core.special import log_factorial_excess, poisson_deviance
 from jaxmle.densities._inputs import common, floats, inside, is_count, spread, symmetric
@@ -46,7 +47,7 @@ def logpmf(y: ArrayLike, log_rate: ArrayLike) -> Float[Array, "..."]:
     y, log_rate = floats(y, log_rate)
     ok = support(y, log_rate)
     count = jnp.where(ok, y, 0.0)
-    log_ratio = log_rate - jnp.log(jnp.maximum(count, 1.0))
+    log_ratio = log_rate - ln(jnp.maximum(count, 1.0))
     value = -poisson_deviance(count, log_rate, jnp.exp(log_rate), log_ratio) - log_factorial_excess(count)
     return inside(ok, y, value)
 

@@ -8,7 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from jaxmle.core.special import log_ndtr
+from jaxmle.core.normal_tails import log_ndtr
 from jaxmle.densities._inputs import floats, inside, spread, standard
 
 SUPPORT = "a finite number"

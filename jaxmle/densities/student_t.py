@@ -8,9 +8,10 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.elementary import slopes
 from jaxmle.core.incomplete import log_betainc
-from jaxmle.core.quotient import log_quotient, quotient
-from jaxmle.core.special import compound_log, log_gamma_half_step
+from jaxmle.core.quotient import inverse, log_quotient, log_squares, log_squares_rest, quotient, share, smaller
+from jaxmle.core.special import log_gamma_half_step
 from jaxmle.densities._inputs import common, finite, floats, inside, log_above, log_below, spread, symmetric
 
 SUPPORT = "a finite number"
@@ -54,15 +55,31 @@ def logpdf(y: ArrayLike, df: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Flo
     return inside(jnp.isfinite(y), y, value)
 
 
+@jax.custom_jvp
 def _kernel(x: Float[Array, "..."], df: Float[Array, "..."], scale: Float[Array, "..."]) -> Float[Array, "..."]:
-    """(df + 1) log(1 + z^2/df) with z = x/scale: far out by z^2/df and the inverse, past the overflow of the square."""
+    """(df + 1) log(1 + (x/scale)^2 / df)."""
+    return (df + 1) * log_squares(x, scale * jnp.sqrt(df))
+
+
+def _times_df(x: Float[Array, "..."], df: Float[Array, "..."], scale: Float[Array, "..."]):
+    """df x^2 / (x^2 + df scale^2), by itself and over x; written so that its slope in a large df does not cancel."""
+    steep, _, part = smaller(x, scale * jnp.sqrt(df))
+    z = quotient(jnp.where(steep, 0.0, x), scale)
+    over = jnp.where(steep, df * inverse(jnp.where(steep, x, 1.0)), z * inverse(scale))
+    return jnp.where(steep, df, z * z) * part, over * part
+
+
+def _kernel_in_df(value: Float[Array, "..."], x: Float[Array, "..."], df: Float[Array, "..."], scale):
     unit = scale * jnp.sqrt(df)
-    far = jnp.abs(x) > unit * float(jnp.finfo(x.dtype).eps) ** -0.25  # the cube of the inverse is nothing beside it
-    square = quotient(jnp.where(far, 0.0, x), scale) ** 2
-    size, unit = jnp.where(far, jnp.where(x < 0, -x, x), 1.0), jnp.where(far, unit, 1.0)
-    inverse = jnp.where(far, quotient(unit, size) ** 2, 0.0)
-    beyond = jnp.where(far, 2 * log_quotient(size, unit), 0.0) + inverse * (1 - 0.5 * inverse)
-    return compound_log(square, df) + jnp.log1p(square / df) + (df + 1) * beyond
+    return log_squares_rest(x, unit) - share(x, unit) / df
+
+
+slopes(
+    _kernel,
+    lambda value, x, df, scale: 2 * (1 + 1 / df) * _times_df(x, df, scale)[1],
+    _kernel_in_df,
+    lambda value, x, df, scale: -2 * (1 + 1 / df) * inverse(scale) * _times_df(x, df, scale)[0],
+)
 
 
 def _log_lower(x: Float[Array, "..."], df: Float[Array, "..."], scale: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -8,6 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.elementary import sine
 from jaxmle.core.special import log_bessel
 from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
 
@@ -46,7 +47,7 @@ def logpdf(y: ArrayLike, kappa: ArrayLike, loc: ArrayLike) -> Float[Array, "..."
     y, kappa, loc = floats(y, kappa, loc)
     ok = support(y, kappa, loc)
     half = 0.5 * (jnp.where(ok, y, 0.0) - loc)
-    value = -2 * kappa * jnp.sin(half) ** 2 - log_bessel(kappa) - log(2 * pi)
+    value = -2 * kappa * sine(half) ** 2 - log_bessel(kappa) - log(2 * pi)
     return jnp.where(kappa > 0, inside(ok, y, value), jnp.nan)
 
 

@@ -8,6 +8,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.elementary import known_ln
 from jaxmle.core.quotient import log_quotient
 from jaxmle.core.special import log1mexp_exp, log_gamma, log_gamma_bend
 from jaxmle.densities._inputs import common, floats, inside, log_above, log_below, spread, symmetric
@@ -47,8 +48,9 @@ def logpdf(y: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:
     y, c, scale = floats(y, c, scale)
     ok = support(y, c, scale)
     x = jnp.where(ok, y, 1.0)
-    u = c * log_quotient(x, scale)
-    return inside(ok, y, jnp.log(c) - jnp.log(x) + u - jnp.exp(u))
+    log_ratio = log_quotient(x, scale)
+    u = c * log_ratio
+    return inside(ok, y, jnp.log(c) - known_ln(x, jnp.log(scale) + log_ratio) + u - jnp.exp(u))
 
 
 def logcdf(y: ArrayLike, c: ArrayLike, scale: ArrayLike) -> Float[Array, "..."]:

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmle.core.special import log_ndtr
+from jaxmle.core.normal_tails import log_ndtr
 from jaxmle.core.tree import is_traced, where_function
 from jaxmle.priors.laplace import flat_over
 from jaxmle.priors.over import density_over

@@ -9,7 +9,7 @@ from jax.scipy.special import ndtri
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxmle.core.compiled import compiled
-from jaxmle.core.special import log_ndtr
+from jaxmle.core.normal_tails import log_ndtr
 from jaxmle.densities.censoring import Censored
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.door import check_key, check_one_fit
