@@ -316,3 +316,41 @@ def test_the_diagonal_of_a_correlation_matrix_reads_like_a_fixed_number():
     assert rows["R[0,0]"] == rows["R[1,1]"] == (1.0, "fixed", None, None, None, None)
     assert rows["R[0,1]"][1] == pytest.approx(float(inference.bse["R"][0, 1]))
     assert "0.000        inf" not in str(inference)
+
+
+def _growth(seed):
+    """Twelve curves at four times, with an intercept and a slope of their own that go together wholly."""
+    rng = np.random.default_rng(seed)
+    times = np.linspace(-1.0, 1.0, 4)
+    own = 0.7 * rng.normal(size=(12, 1)) * (1.0 + 0.8 * times)
+    return times, 1.0 + 0.5 * times + own + rng.normal(size=(12, 4))
+
+
+@pytest.mark.parametrize("kind", ["observed", "hc0", "opg"])
+def test_what_is_beside_a_singular_matrix_keeps_the_errors_of_the_model_at_its_edge(kind):
+    """Against the model that has only matrices at that edge, S = l l' with l free: its maximum is the same and inside,
+    and its errors of the means and the noise are ordinary. What is left of the edge is 1e-11 of the matrix, with an
+    eigenvalue of the information of 1e-10 beside ones of order one."""
+    times, y = _growth(1)
+    design = jnp.asarray(np.column_stack([np.ones(4), times]))
+
+    def term(matrix):
+        def log_likelihood(params, y):
+            cov = design @ matrix(params) @ design.T + params["s"] ** 2 * jnp.eye(4)
+            return jm.densities.multivariate_normal.logpdf(y, (design @ params["b"])[None, :], cov)
+
+        return jm.likelihood(log_likelihood, jnp.asarray(y))
+
+    beside = {"b": jnp.zeros(2), "s": jm.positive(1.0)}
+    whole, edge = term(lambda p: p["S"]), term(lambda p: jnp.outer(p["l"], p["l"]))
+    fit = jm.fit(whole, {"S": jm.covariance_matrix(jnp.eye(2)), **beside})
+    at_edge = jm.fit(edge, {"l": jnp.array([0.5, 0.1]), **beside})
+    assert int(fit.status) == codes.BOUNDARY
+    assert at_edge.ok
+    np.testing.assert_allclose(fit.log_likelihood, at_edge.log_likelihood, rtol=1e-9)
+    inference, ordinary = jm.infer(whole, fit, kind), jm.infer(edge, at_edge, kind)
+    assert np.isnan(np.asarray(inference.bse["S"])).all()
+    for name in ("b", "s"):
+        np.testing.assert_allclose(inference.bse[name], ordinary.bse[name], rtol=3e-5)
+    in_whole, in_edge = np.ix_([4, 5, 6], [4, 5, 6]), np.ix_([0, 1, 4], [0, 1, 4])  # b and s, beside S and l
+    np.testing.assert_allclose(inference.cov[in_whole], ordinary.cov[in_edge], rtol=1e-4, atol=1e-7)

@@ -96,7 +96,8 @@ def test_sums_of_scores_are_numbers_and_a_row_that_counts_hides_nothing():
     mixed = np.where((WEIGHTS[:, None] == 0) & (np.arange(25)[:, None] < 12), np.nan, X)
     mixed[1] = np.nan
     spoilt, sound = _likelihood(mixed, Y, WEIGHTS), _likelihood(X, Y, WEIGHTS)
-    objective = spoilt + jm.priors.normal("beta", scale=2.0) + 2.0 * jm.likelihood(_normal, sound.data)
+    data = {"x": jnp.asarray(X), "y": jnp.asarray(Y)}
+    objective = spoilt + jm.priors.normal("beta", scale=2.0) + 2.0 * jm.likelihood(_normal, data)
     space, values = Space.of(START)
     z = space.to_z(values) + 0.1
     found, own = (np.asarray(f(objective, space, z)) for f in (scores_in_z, own_scores_in_z))

@@ -226,20 +226,21 @@ def is_scaled(objective: Objective) -> bool:
 def _infer(asked, direction, status, kind, may_diverge):
     objective, space, z = asked.objective, asked.space, asked.z
     rough, asked = objective.part(smooth=False), dataclasses.replace(asked, objective=objective.part(smooth=True))
-    evaluation, inverse, covariance, facts = _covariance(asked, kind)
+    at_boundary = status == codes.BOUNDARY
+    observed = information(asked, OBSERVED)
+    evaluation, inverse, covariance, facts = _covariance(asked, kind, observed, at_boundary)
     sides = sides_at_limit(space, z, direction, status)
     lost = _without_errors(z, direction, status) | objective.is_rough | (sides != 0)
     if may_diverge:
         lost = lost | _fades(asked, direction, status, inverse.matrix, KINDS[kind].bread)
     carries = KINDS[kind].carries_to_edges and not objective.is_rough
-    at_boundary = status == codes.BOUNDARY
     cov_z, cov, directions = in_params(space, z, direction, covariance, lost, at_boundary, carries)
     scalars = space.scalars(z)
     bse = jnp.where(jnp.asarray(space.held_scalars()), jnp.nan, jnp.sqrt(jnp.diagonal(cov)))
     zvalues = scalars / bse
     pvalues = jax.scipy.special.erfc(jnp.abs(zvalues) / jnp.sqrt(jnp.asarray(2.0, z.dtype)))
     trees = {"bse": bse, "zvalues": zvalues, "pvalues": pvalues}
-    decrement = newton_decrement(evaluation if KINDS[kind].bread == OBSERVED else information(asked, OBSERVED))
+    decrement = newton_decrement(observed)
     log_prior = evaluation.log_prior + rough.rough_value(space.params(z))
     arrays = {
         "cov": cov,
@@ -268,15 +269,19 @@ def _criteria(objective, asked, llf, at_top):
     return {"aic": jnp.where(sound, aic, jnp.nan), "bic": jnp.where(sound, bic, jnp.nan)}
 
 
-def _covariance(asked, kind):
+def _covariance(asked, kind, observed, at_boundary):
     """The evaluation at the estimate, the inverse of its curvature, the covariance of z, and what else is to tell."""
     bread, meat, whole = KINDS[kind].bread, KINDS[kind].meat, KINDS[kind].whole
     facts: dict[str, Any] = {}
+    evaluation = observed
     if bread == EXPECTED:
         check_can_be_simulated(asked)
         if any(is_simulated(term) for term in asked.objective.terms):
             facts["draws"] = jnp.asarray(DRAWS)
-    evaluation = information(asked, bread)
+    if bread != OBSERVED:
+        evaluation = information(asked, bread)
+        curvature = _held_at_edge(evaluation.curvature, observed.curvature, at_boundary)
+        evaluation = dataclasses.replace(evaluation, curvature=curvature)
     covariance = inverse = covariance_of(evaluation.curvature)
     if whole is not None:
         matrix, facts = whole(asked)
@@ -285,6 +290,16 @@ def _covariance(asked, kind):
         middle, facts = meat(asked)
         covariance = sandwiched(inverse, middle)
     return evaluation, inverse, covariance, facts
+
+
+def _held_at_edge(information, observed, at_boundary):
+    """The ``information`` on the others with what an edge holds held there. The ``observed`` curvature of such a number
+    is that of the slope towards the edge, beside which outer products and expectations fade: scaled to a unit diagonal
+    they would count it as free on both sides."""
+    slack = float(jnp.finfo(information.dtype).eps) ** 0.5
+    held = at_boundary & (jnp.diagonal(information) <= slack * jnp.abs(jnp.diagonal(observed)))
+    pairs = (held[:, None] | held[None, :]) & ~jnp.eye(held.size, dtype=bool)
+    return jnp.where(pairs, 0.0, information)
 
 
 def _without_errors(z, direction, status):
