@@ -49,7 +49,8 @@ def _push(jaxpr, constants, inputs) -> list[Any]:
                 known.update((v, _NOTHING) for v in equation.outvars)
                 continue
         some = [x for x in arrived if x is not _NOTHING]
-        if equation.primitive.name in ("add", "add_any") and len(some) == 1:
+        shape = equation.outvars[0].aval.shape
+        if equation.primitive.name in ("add", "add_any") and len(some) == 1 and jnp.shape(some[0]) == shape:
             leaving: Any = some
         else:
             full = [_zeros(v) if x is _NOTHING else x for v, x in zip(equation.invars, arrived, strict=True)]
