@@ -31,10 +31,14 @@ def _solutions(solve):
     return jax.vmap(both)
 
 
+def _halves(x):
+    return 0.5 * (x + x.mT)
+
+
 CASES = {
     "cholesky": (lapack.cholesky, jnp.linalg.cholesky, SQUARE, CHANGE),
-    "eigenvalues": (lambda x: lapack.eigh(x)[0], lambda x: jnp.linalg.eigh(x)[0], SQUARE, CHANGE),
-    "eigenvectors": (lambda x: lapack.eigh(x)[1], lambda x: jnp.linalg.eigh(x)[1], SQUARE, CHANGE),
+    "eigenvalues": (lambda x: lapack.eigh(_halves(x))[0], lambda x: jnp.linalg.eigh(x)[0], SQUARE, CHANGE),
+    "eigenvectors": (lambda x: lapack.eigh(_halves(x))[1], lambda x: jnp.linalg.eigh(x)[1], SQUARE, CHANGE),
     "solutions": (_solutions(lapack.solve_lower), _solutions(_by_jax), SQUARE, CHANGE),
     "triangle": (lapack.triangle, lambda x: jnp.linalg.qr(x, mode="r"), TALL, TALL_CHANGE),
 }

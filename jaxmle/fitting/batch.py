@@ -64,9 +64,10 @@ def fit_batch(
     it. Standard errors are ``jax.vmap(jm.infer, in_axes=(jm.lane_axes(objective), 0))(objective, fits)``; failed lanes
     are tried again by :func:`refit`.
 
-    With jaxlib up to 0.10, a function of yours that calls LAPACK (``jnp.linalg.cholesky``, ``solve``, ``eigh``) in lanes
-    can wait for ever on a CPU of few cores, since the threads that call it wait for threads to do it. The densities,
-    marks and solvers here do not; for a function of yours, start Python with the environment variable ``NPROC=16``.
+    With jaxlib up to 0.10, a function of yours that calls LAPACK (``jnp.linalg.cholesky``, ``solve``, ``eigh``) in
+    lanes can wait for ever on a CPU of few cores, since the threads that call it wait for threads to do it. The
+    densities, marks and solvers here do not; for a function of yours, start Python with ``NPROC=16`` in its
+    environment.
 
     Works under ``jax.jit``; derivatives are those of ``jm.fit``. New numbers compile nothing; another number of lanes
     or rows is another shape, and compiles.
