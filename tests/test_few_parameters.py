@@ -3,8 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import jaxmle as jm
+from jaxmle.core.directions import along_each
 from jaxmle.terms.objective import whole_tree
 
 Y = jnp.asarray(np.random.default_rng(0).gamma(2.0, 3.0, 50))
@@ -39,3 +41,15 @@ def test_a_function_with_its_own_reverse_rule_keeps_it():
     term = jm.likelihood(lambda params, y: -square(y - params["m"]), Y)
     found = _gradient(term, {"m": jnp.asarray(1.0)})
     np.testing.assert_allclose(found.gradient, [7.0 * jnp.sum(Y - 1.0)], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda p: p[0] + p[1] * Y, lambda p: (Y - p[0]) ** 2 + p[1], lambda p: jax.vmap(lambda y: p[0] * y + p[1])(Y)],
+)
+def test_a_slope_that_is_the_same_in_all_rows_is_one_for_each(function):
+    point = (jnp.asarray(0.7), jnp.asarray(1.3))
+    _, slopes = along_each(function, point)
+    for slope, expected in zip(slopes, jax.jacfwd(function)(point), strict=True):
+        assert slope.shape == Y.shape
+        np.testing.assert_allclose(slope, expected, rtol=1e-15)
