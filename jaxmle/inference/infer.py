@@ -125,7 +125,7 @@ def infer(
         REFITS if draws is None else as_draws(draws),
     )
     may_diverge = is_traced(fit.status) or np.any(np.asarray(fit.status) == codes.DIVERGING)
-    with foreign_fit(fit, problem.objective):
+    with foreign_fit(fit):
         found = _infer(asked, fit.direction, fit.status, kind, bool(may_diverge))
     facts = _Facts(
         kind,

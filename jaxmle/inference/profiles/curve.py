@@ -79,7 +79,7 @@ def profile_curve(
             names = ", ".join(np.asarray(fit.space.scalar_labels())[list(scalars)])
             raise ValueError(f"a curve is of one number, and {which!r} names {len(scalars)}: ask for one of {names}")
         targets = Targets.of(fit.space, scalars)
-    with foreign_fit(fit, problem.objective, which if callable(which) else None):
+    with foreign_fit(fit):
         return _curve(
             problem.objective,
             fit.space.unlabelled(),

@@ -123,7 +123,7 @@ def profile(
         raise ValueError(f"max_steps must be one or more evaluations; it is {max_steps}")
     function = as_leaf(which) if callable(which) else None
     targets = None if callable(which) else Targets.of(fit.space, asked_scalars(fit.space, which))
-    with foreign_fit(fit, problem.objective, function):
+    with foreign_fit(fit):
         found = _profile(
             problem.objective,
             fit.space.unlabelled(),

@@ -74,7 +74,7 @@ def section(
             f"points have a column for each of {len(targets.places)} numbers; their shape is {points.shape}"
         )
     _check_places(fit.space, targets)
-    with foreign_fit(fit, problem.objective):
+    with foreign_fit(fit):
         drop, top, precision = _section(
             problem.objective,
             fit.space.unlabelled(),
