@@ -11,7 +11,7 @@ from sklearn.linear_model import Lasso
 
 import jaxmle as jm
 from jaxmle.core import status as codes
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.penalty import Penalty
 from jaxmle.solvers.proximal_gradient import ProximalGradient

@@ -7,7 +7,7 @@ import pytest
 
 import jaxmle as jm
 from jaxmle.core.affine import NotAffine, affine_parts
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 
 ROW = np.array([0.5, -2.0, 3.0])
 VECTOR, MATRIX, NUMBER = jnp.array([1.0, 2.0, 4.0]), jnp.arange(6.0).reshape(3, 2), jnp.array(0.7)

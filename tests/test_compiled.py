@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import pytest
 
 import jaxmle as jm
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 
 # Each entry, in a process of its own; what was compiled and not read from the cache is counted.
 PROGRAM = """

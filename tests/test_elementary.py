@@ -15,11 +15,13 @@ ANY = np.exp(RNG.uniform(-700, 700, 300))
 NEAR_ONE = 1 + RNG.normal(size=200) * 10.0 ** RNG.uniform(-12, -0.5, 200)
 SMALL = np.concatenate([RNG.uniform(-0.99, 3, 200), RNG.normal(size=200) * 10.0 ** RNG.uniform(-300, 0, 200) * 0.2])
 EXP = np.concatenate([SMALL, RNG.uniform(-700, 700, 100)])
+ANGLES = np.random.default_rng(4).uniform(-1, 1, 300) * np.repeat([200, 1e5], 150)
 CASES = {
     "ln": (elementary.ln, mp.log, np.concatenate([ANY, np.abs(NEAR_ONE)])),
     "ln1p": (elementary.ln1p, mp.log1p, np.concatenate([ANY, SMALL])),
     "expm1": (elementary.expm1, mp.expm1, EXP),
-    "sine": (elementary.sine, mp.sin, RNG.uniform(-200, 200, 300)),
+    "sine": (elementary.sine, mp.sin, np.concatenate([ANGLES, np.pi * np.arange(1, 40)])),
+    "cosine": (elementary.cosine, mp.cos, ANGLES[np.abs(np.cos(ANGLES)) > 0.1]),
     "log_ndtr": (log_ndtr, lambda z: mp.log(mp.erfc(-z / mp.sqrt(2)) / 2), RNG.uniform(-35, 8, 200)),
 }
 

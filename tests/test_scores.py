@@ -7,7 +7,7 @@ import pytest
 import statsmodels.api as sm
 
 import jaxmle as jm
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.inference.rows.scores import row_weights, scores_in_z
 
 DATA = sm.datasets.spector.load_pandas()

@@ -68,10 +68,20 @@ def _walk(jaxpr, constants, arguments) -> list:
     def of(variable):
         return variable.val if hasattr(variable, "val") else known[variable]
 
-    for equation in jaxpr.eqns:
+    for equation in _needed(jaxpr):
         found = _apply(jaxpr, equation, [of(v) for v in equation.invars])
         known.update(zip(equation.outvars, found, strict=True))
     return [of(variable) for variable in jaxpr.outvars]
+
+
+def _needed(jaxpr) -> list:
+    """The equations that the outputs depend on, in order: what is computed beside them need not be affine."""
+    wanted, kept = set(map(id, jaxpr.outvars)), []
+    for equation in reversed(jaxpr.eqns):
+        if wanted & set(map(id, equation.outvars)):
+            wanted |= set(map(id, equation.invars))
+            kept.append(equation)
+    return kept[::-1]
 
 
 def _apply(jaxpr, equation, arguments) -> list:

@@ -25,8 +25,7 @@ from jax import Array
 from jax.scipy.special import i0e as bessel
 from jaxtyping import Float
 
-from jaxmle.core.elementary import by_platform, expm1, ln, ln1p, slopes, sum_log
-from jaxmle.core.elementary import polynomial as _horner
+from jaxmle.core.elementary import by_platform, expm1, ln, ln1p, polynomial, slopes, sum_log
 
 Real = Float[Array, "..."]
 
@@ -66,7 +65,7 @@ _SMALL_FACTORIALS = [0.0] + [lgamma(k + 1) - k * log(k) + k for k in range(1, 16
 def _odd_series(x: Real, coefficients: list[float]) -> Real:
     """`c[0] / x + c[1] / x^3 + ...`."""
     inverse = 1 / x
-    return inverse * _horner(inverse * inverse, coefficients)
+    return inverse * polynomial(inverse * inverse, coefficients)
 
 
 def _product(factors: Iterable[Real]) -> Real:
@@ -99,7 +98,7 @@ def _binet_slope(x: Real) -> Real:
     product, slope, _ = _rising(low)
     step = ln1p(_SHIFT / low) - slope / product + 0.5 * (_SHIFT / low / (low + _SHIFT))
     inverse = 1 / jnp.where(near, x + _SHIFT, x)
-    return inverse * inverse * _horner(inverse * inverse, _STIRLING_SLOPE) + jnp.where(near, step, 0.0)
+    return inverse * inverse * polynomial(inverse * inverse, _STIRLING_SLOPE) + jnp.where(near, step, 0.0)
 
 
 _binet_slope.defjvps(lambda tangent, out, x: _binet_bend(x) * tangent)
@@ -114,7 +113,7 @@ def _binet_bend(x: Real) -> Real:
     high = low + _SHIFT
     step = squares - _SHIFT / low / high - 0.5 * _SHIFT * (low + high) / (low * high) ** 2
     inverse = 1 / jnp.where(near, x + _SHIFT, x)
-    return inverse**3 * _horner(inverse * inverse, _STIRLING_BEND) + jnp.where(near, step, 0.0)
+    return inverse**3 * polynomial(inverse * inverse, _STIRLING_BEND) + jnp.where(near, step, 0.0)
 
 
 def _rising(x: Real):
@@ -157,7 +156,7 @@ def _expm1mx_series(x: Real) -> Real:
     coefficients = [0.5]
     for k in range(3, 12):
         coefficients.append(coefficients[-1] / k)
-    return x * x * _horner(x, coefficients)
+    return x * x * polynomial(x, coefficients)
 
 
 @jax.custom_jvp
@@ -204,7 +203,7 @@ slopes(compound_log, lambda value, x, n: 1 / (1 + x / n), lambda value, x, n: co
 def small_compound_slope(q: Real) -> Real:
     """log(1 + q) - q / (1 + q), of order q^2/2, for |q| < 0.1, by log(1 + q) = 2 artanh(q / (2 + q))."""
     s = q / (2 + q)
-    return 2 * s * s * (1 / (1 + s) + s * _horner(s * s, [1 / (2 * k + 1) for k in range(1, 8)]))
+    return 2 * s * s * (1 / (1 + s) + s * polynomial(s * s, [1 / (2 * k + 1) for k in range(1, 8)]))
 
 
 @jax.custom_jvp
@@ -243,7 +242,7 @@ def softplus(x: Real) -> Real:
 def _log1p_of_unit(u: Real) -> Real:
     """log(1 + u) for u from 0 to 1, as 2 artanh(s) with s = u / (2 + u): a third of the time of `log1p`."""
     s = u / (2 + u)
-    return 2 * s * _horner(s * s, ARTANH)
+    return 2 * s * polynomial(s * s, ARTANH)
 
 
 slopes(softplus, lambda value, x: sigmoid(x))
@@ -321,15 +320,6 @@ def log1mexp_exp(x: Real) -> Real:
     return jnp.where(far, -x - 0.5 * small, log1mexp(jnp.exp(-jnp.where(far, 30.0, x))))
 
 
-def log1p_ratio(x: Real) -> Real:
-    """log(1 + x) / x for x > -1, and 1 at x = 0, where its derivatives keep their digits too."""
-    near = jnp.abs(x) < 0.25
-    low, high = jnp.where(near, x, 0.0), jnp.where(near, 1.0, x)
-    s = low / (2 + low)
-    series = 2 / (2 + low) * _horner(s * s, [1 / (2 * k + 1) for k in range(12)])
-    return jnp.where(near, series, ln1p(high) / high)
-
-
 @jax.custom_jvp
 def scaled_log1p(z: Real, c: Real) -> Real:
     """log(1 + c z) / c for c z > -1, and z at c = 0."""
@@ -343,7 +333,7 @@ def _scaled_log1p_bend(value: Real, z: Real, c: Real) -> Real:
     x = c * z
     near = jnp.abs(x) < float(jnp.finfo(x.dtype).eps) ** 0.125
     low, some = jnp.where(near, z, 0.0), jnp.where(near, 1.0, c)
-    series = low * low * _horner(c * low, _BEND)
+    series = low * low * polynomial(c * low, _BEND)
     return -jnp.where(near, series, (ln1p(x) - x * (1 / (1 + x))) / (some * some))
 
 
@@ -369,7 +359,7 @@ def log_gamma_bend(k: Real) -> Real:
     near = jnp.abs(k) < 0.02
     some = jnp.where(near, 1.0, k)
     direct = (log_gamma(1 + 2 * some) - 2 * log_gamma(1 + some)) / (some * some)
-    series = _horner(jnp.where(near, k, 0.0), [z * (-1) ** j * (2**j - 2) / j for j, z in enumerate(_ZETA, 2)])
+    series = polynomial(jnp.where(near, k, 0.0), [z * (-1) ** j * (2**j - 2) / j for j, z in enumerate(_ZETA, 2)])
     return jnp.where(near, series, direct)
 
 
@@ -377,5 +367,5 @@ def log_bessel(x: Real) -> Real:
     """log(exp(-x) I_0(x)) for x >= 0: beyond 50 by Hankel's expansion, DLMF 10.40.1."""
     far = x > 50
     near, eighth = jnp.where(far, 1.0, x), 1 / (8 * jnp.where(far, x, 50.0))
-    series = _horner(eighth, _HANKEL)
+    series = polynomial(eighth, _HANKEL)
     return jnp.where(far, ln(series) + 0.5 * ln(4 * eighth / pi), ln(bessel(near)))

@@ -11,7 +11,7 @@ from jaxtyping import Array, Int
 from jaxmle.core import status as codes
 from jaxmle.core.evaluation import rounding_of_sum, shortfall
 from jaxmle.fitting.climb import Options, ascent, climb
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.parameters.starts import first_start, free_values
 from jaxmle.terms.objective import Term

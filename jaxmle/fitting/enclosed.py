@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxmle.core.closure import closed_over, sealed
 from jaxmle.fitting.explain import CLOSED_OVER
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.parameters.space import Space
 from jaxmle.terms.objective import Term, as_objective
 

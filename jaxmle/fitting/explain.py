@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxmle.core import status as codes
 from jaxmle.core.tree import NoSuchParameter, is_traced, named_leaves
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.parameters.layout import FREE
 from jaxmle.parameters.space import Space
 from jaxmle.terms.objective import Term, as_objective

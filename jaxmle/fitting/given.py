@@ -7,7 +7,8 @@ import jax
 
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.climb import Ascent
-from jaxmle.fitting.program import Found, evaluate_in_z, no_tangent
+from jaxmle.fitting.in_z import evaluate_in_z
+from jaxmle.fitting.program import Found, no_tangent
 from jaxmle.parameters.space import Space
 from jaxmle.terms.objective import Objective, as_objective
 

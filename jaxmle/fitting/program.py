@@ -12,17 +12,18 @@ import numpy as np
 from jaxmle.core import linalg
 from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
-from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
+from jaxmle.core.evaluation import OBSERVED
 from jaxmle.fitting.collapse import has_spikes, is_unbounded
+from jaxmle.fitting.ground import ground_of, penalty_of
 from jaxmle.fitting.head_start import head_start, stride_of
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.fitting.runaway import onward, ran_away, towards_limits
 from jaxmle.fitting.succession import UNDECIDED, one_after_the_other
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.certify import Certificate, certificate_of, certified, certify
-from jaxmle.solvers.choice import METHODS, choose, method_of, successor
+from jaxmle.solvers.choice import choose, successor
 from jaxmle.solvers.loop import run
 from jaxmle.solvers.newton_cg import LONGEST, climb
-from jaxmle.solvers.penalty import Penalty
 from jaxmle.terms.objective import Term, as_objective
 from jaxmle.terms.risk import has_corners
 
@@ -146,52 +147,21 @@ def tolerance_in(dtype, tolerance):
     return jnp.where(tolerance == TOLERANCE_OF_DTYPE, max(float(jnp.finfo(dtype).eps) ** 2, FINEST), tolerance)
 
 
-def evaluate_in_z(
-    objective: Term, space: Space, z, order: int, jacobian: bool = False, curvature: str = OBSERVED
-) -> Evaluation:
-    """The evaluation of ``objective`` at ``space.params(z)`` with derivatives in z, and the ``curvature`` asked for.
-
-    With ``jacobian`` it is that of the density of z: the log-determinant is part of the log-prior. Matrix products are
-    of the highest precision, unless the function itself asks for another: the default of an accelerator keeps ten bits.
-    """
-    with jax.default_matmul_precision("highest"):
-        in_point = objective.evaluate(space.lift, space.point(z), order, curvature)
-        evaluation = space.pull_back(in_point, z, curvature == OBSERVED)
-    if not jacobian or space.is_identity:
-        return evaluation
-    value, gradient, hessian = derivatives(space.log_det, z, order)
-    bend = None if hessian is None else -hessian
-    return evaluation + Evaluation(jnp.zeros_like(value), value, jnp.abs(value), gradient, bend)
-
-
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> Found:
     """What ``solver`` finds from ``start`` in z, with its derivative; point and value are left out."""
     if hasattr(solver, "search"):
         ended = _searched(jacobian, objective, space, start, solver, tolerance, max_steps)
     else:
-        evaluate, size, rough = pieces(jacobian, objective, space, start, solver)
-        state = run(solver, evaluate, start, tolerance, max_steps, size, *rough)
+        evaluate, *ground = ground_of(jacobian, objective, space, start, solver)
+        state = run(solver, evaluate, start, tolerance, max_steps, *ground)
         ended = Ended.of(state)
     return concluded(jacobian, objective, space, start, solver, tolerance, max_steps, ended)
 
 
-def pieces(jacobian, objective, space, start, solver):
-    """What a state machine climbs with: the function it has evaluated, the size of the numbers in z, and a tuple of
-    the penalty where it takes one."""
-    smooth, rough = as_objective(objective).part(smooth=True), as_objective(objective).part(smooth=False)
-    kind = getattr(solver, "curvature", OBSERVED)
-    penalty = _penalty(rough, space, start, solver)
-
-    def evaluate(z, order=solver.order):
-        return evaluate_in_z(smooth, space, z, order, jacobian, kind)
-
-    return evaluate, space.sizes(start), () if penalty is None else (penalty,)
-
-
 def _searched(jacobian, objective, space, start, solver, tolerance, max_steps) -> Ended:
     """Where a solver with a loop of its own ended."""
-    _penalty(as_objective(objective).part(smooth=False), space, start, solver)
+    penalty_of(as_objective(objective).part(smooth=False), space, start, solver)
     with jax.numpy_dtype_promotion("standard"):  # others mix integer types
         z, status, steps = solver.search(lambda z: _loss(jacobian, objective, space, z), start, tolerance, max_steps)
     evaluation = evaluate_in_z(as_objective(objective), space, z, 1, jacobian)
@@ -202,7 +172,7 @@ def _searched(jacobian, objective, space, start, solver, tolerance, max_steps) -
 def concluded(jacobian, objective, space, start, solver, tolerance, max_steps, ended: Ended) -> Found:
     """What was found where a solver ended, looked at with the curvature where the solver did not."""
     smooth, rough = as_objective(objective).part(smooth=True), as_objective(objective).part(smooth=False)
-    penalty = _penalty(rough, space, start, solver)
+    penalty = penalty_of(rough, space, start, solver)
 
     def evaluate(z, order):
         return evaluate_in_z(smooth, space, z, order, jacobian)
@@ -258,26 +228,6 @@ def _finished(evaluate, finishes, has_matrix, tolerance, max_steps, ended: Ended
         on = dataclasses.replace(on, steps=ended.steps + jnp.minimum(state.steps + state.products, budget))
         found = jax.tree.map(lambda a, b: jnp.where(budget > 0, a, b), on, found)
     return jax.tree.map(lambda a, b: jnp.where(wanted, a, b), found, ended)
-
-
-def _penalty(rough, space, start, solver):
-    """The penalty over z of the ``rough`` terms, None where there is none.
-
-    Raises ``TypeError`` where the solver climbs smooth objectives only, or the other way round.
-    """
-    handles = getattr(solver, "handles_rough", False)
-    if rough.terms and not handles:
-        raise TypeError(
-            f"{METHODS[method_of(solver)]} climbs smooth objectives, and this one has a prior with kinks (laplace, "
-            "elastic_net, group_laplace): leave the solver out, or use jm.solvers.ProximalNewton() or "
-            "jm.solvers.ProximalGradient()"
-        )
-    total = Penalty.nothing(start.size, start.dtype)
-    point, into = space.point(start), space.places_in_z()
-    for term, factor in zip(rough.terms, rough.factors, strict=True):
-        penalty = term.penalty(space.lift, point, start.size, into)
-        total = total + (penalty if factor is None else factor * penalty)
-    return total if handles else None
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))

@@ -18,7 +18,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxmle.core import status as codes
 from jaxmle.fitting import program
 from jaxmle.fitting.chunks import in_chunks, lanes_in_cache
-from jaxmle.fitting.program import Ended, Found, concluded, differentiable, pieces, tolerance_in, verdict
+from jaxmle.fitting.ground import ground_of
+from jaxmle.fitting.program import Ended, Found, concluded, differentiable, tolerance_in, verdict
 from jaxmle.solvers.choice import choose
 from jaxmle.terms.objective import as_objective
 
@@ -135,14 +136,17 @@ class Task(eqx.Module):
         """The state that asks for the start."""
         objective, space, values = self.lanes.whole(own)
         start = space.to_z(values)
-        _, size, rough = pieces(self.jacobian, objective, space, start, self.solver)
-        return self.solver.init(start, self.tolerance, size, *rough)
+        ground = ground_of(self.jacobian, objective, space, start, self.solver)
+        rough = () if ground.penalty is None else (ground.penalty,)
+        return self.solver.init(start, self.tolerance, ground.size, *rough)
 
     def step(self, own, state):
         """The state after one more evaluation."""
         objective, space, values = self.lanes.whole(own)
-        evaluate, _, rough = pieces(self.jacobian, objective, space, space.to_z(values), self.solver)
-        return self.solver.update(state, evaluate(state.z), *rough)
+        ground = ground_of(self.jacobian, objective, space, space.to_z(values), self.solver)
+        state = state if ground.guide is None else ground.guide(state)
+        rough = () if ground.penalty is None else (ground.penalty,)
+        return self.solver.update(state, ground.evaluate(state.z), *rough)
 
     def conclude(self, own, ended: Ended) -> Found:
         """What was found where a climb ended."""

@@ -11,6 +11,7 @@ from jaxmle.terms.objective import as_objective
 
 _LOST = (codes.NON_FINITE, codes.STALLED, codes.OUT_OF_STEPS, codes.SADDLE)
 _RISES = 0.75  # power of eps: between the rounding of a gradient and the slope of one row among a hundred thousand
+_STILL_RISES = 0.25  # where the climb was not over, and any slope is one it was going to follow
 
 
 def ran_away(space, start, found):
@@ -21,7 +22,9 @@ def ran_away(space, start, found):
     way = jnp.asarray(space.edge_powers(), start.dtype) * jnp.abs(found.z - start)
     far = jnp.asarray(low | high) & (way > -0.8 * jnp.log(jnp.finfo(start.dtype).eps))
     rises = jnp.sum(jnp.where(far, found.gradient * jnp.sign(found.z - start), 0.0))
-    return lost & jnp.any(far) & (rises > jnp.finfo(start.dtype).eps ** _RISES * found.magnitude)
+    eps = float(jnp.finfo(start.dtype).eps)
+    enough = jnp.where(found.status == codes.OUT_OF_STEPS, eps**_STILL_RISES, eps**_RISES)
+    return lost & jnp.any(far) & (rises > enough * found.magnitude)
 
 
 def towards_limits(space, found):

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from jaxmle.core.compiled import compiled
 from jaxmle.core.evaluation import OPG
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.covariances.covariance import covariance_of
 from jaxmle.inference.door import check_one_fit

@@ -9,12 +9,23 @@ from jaxmle.core import status
 from jaxmle.core.evaluation import Evaluation
 
 
-def run(solver, evaluate: Callable[..., Evaluation], z, tolerance, max_steps, size, penalty=None):
+def run(
+    solver,
+    evaluate: Callable[..., Evaluation],
+    z,
+    tolerance,
+    max_steps,
+    size,
+    penalty=None,
+    guide: Callable | None = None,
+):
     """The last state of ``solver`` on ``evaluate``, started at ``z``, after at most ``max_steps`` evaluations.
 
     ``size`` says how large the numbers in z are, zero where zero is no natural origin (the log of a scale).
 
     ``penalty`` is what has no derivative, for a solver that ``handles_rough``: it is then told it each time.
+
+    ``guide(state)`` may put another point in the place of the one that a state asks for.
 
     ``evaluate(z, order)`` gives an evaluation. ``order`` is what ``solver.order`` asks for; where the solver would
     ``reuse`` its curvature and that has settled, it is one. Under vmap a lane that has ended keeps its state while the
@@ -25,6 +36,7 @@ def run(solver, evaluate: Callable[..., Evaluation], z, tolerance, max_steps, si
         return (state.status == status.RUNNING) & (state.steps < max_steps)
 
     def step(state):
+        state = state if guide is None else guide(state)
         return solver.update(state, look(state), *rough)
 
     def look(state):

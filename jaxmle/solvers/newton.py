@@ -1,6 +1,7 @@
 """Newton's method in a trust region, as a state machine."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import ClassVar
 
 import equinox as eqx
@@ -10,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxmle.core import status
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG, Evaluation
-from jaxmle.solvers import trust_region
+from jaxmle.solvers import geodesic, trust_region
 from jaxmle.solvers.quadratic import (
     Judgement,
     decrement_of,
@@ -36,6 +37,7 @@ class NewtonState(eqx.Module):
     whole: Bool[Array, ""]
     left: Float[Array, ""]
     pivot: Float[Array, ""]
+    shift: Float[Array, ""]
     radius: Float[Array, ""]
     idle: Int[Array, ""]
     steps: Int[Array, ""]
@@ -67,8 +69,9 @@ class Newton(eqx.Module):
     The region is an ellipsoid in units of the square roots of the largest curvatures met (Moré 1978), so that no
     change of the units of a parameter changes the path. Indefinite and singular curvature are handled by the
     subproblem. Where a term is a noise model around a nonlinear predictor, the climb starts on its Gauss-Newton
-    curvature (so it is Levenberg-Marquardt) and takes the exact curvature once the gain still to be had is below
-    ``switch``: far away the exact one leads astray, close by it converges quadratically.
+    curvature (so it is Levenberg-Marquardt, its steps bent along the predictor: see :mod:`jaxmle.solvers.geodesic`)
+    and takes the exact curvature once the gain still to be had is below ``switch``: far away the exact one leads
+    astray, close by it converges quadratically.
 
     It ends when the log-density still to be gained, half the squared Newton decrement, is below the tolerance.
 
@@ -80,7 +83,7 @@ class Newton(eqx.Module):
     """
 
     switch: float = 1e-2
-    radius: float = 0.1
+    radius: float = 10.0
     curvature: str = eqx.field(static=True, default=OBSERVED)
     reuse: bool = eqx.field(static=True, default=False)
     order: ClassVar[int] = 2
@@ -103,6 +106,7 @@ class Newton(eqx.Module):
             whole=jnp.zeros((), bool),
             left=jnp.full((), jnp.inf, dtype),
             pivot=jnp.ones((), dtype),
+            shift=jnp.zeros((), dtype),
             radius=jnp.full((), -1.0, dtype),
             idle=jnp.zeros((), int),
             steps=jnp.zeros((), int),
@@ -131,6 +135,13 @@ class Newton(eqx.Module):
         chosen = self._choose_step(moved, radius, two_curvatures)
         final = chosen.exact | (jnp.asarray(self.switch, radius.dtype) <= 0)
         return _conclude(chosen, judged, final)
+
+    def guided(self, state: NewtonState, bend: Callable | None, settle: Callable | None) -> NewtonState:
+        """The state that asks for a better point than its model knows: its step bent along the predictor, and what has
+        a best value in closed form at that. On the exact curvature it goes its own way."""
+        z = state.best + geodesic.bent(state, bend) if bend is not None else state.z
+        z = z if settle is None else settle(z)
+        return dataclasses.replace(state, z=jnp.where(state.exact, state.z, z))
 
     def has_settled(self, state: NewtonState) -> Bool[Array, ""]:
         """Whether the curvature at hand serves for the next point too: little is left to be gained, and along the last
@@ -173,6 +184,7 @@ class Newton(eqx.Module):
             whole=found.whole,
             left=found.left,
             pivot=found.pivot,
+            shift=found.shift,
             flat=found.flat,
             exact=exact,
             radius=jnp.where(jnp.isinf(radius), jnp.linalg.norm(state.scale * found.step), radius),

@@ -14,8 +14,9 @@ _SAFE_PIVOT = 1e-8
 
 class Step(eqx.Module):
     """A step, the gain the model predicts for it, whether it is the ``whole`` Newton step, the gain ``left`` that the
-    whole one would bring (infinite where there is none), whether ``flat`` directions were left alone, and the smallest
-    ``pivot`` of the scaled curvature, one where nothing is correlated."""
+    whole one would bring (infinite where there is none), whether ``flat`` directions were left alone, the smallest
+    ``pivot`` of the scaled curvature, one where nothing is correlated, and the ``shift`` that was added to its diagonal
+    to make the step as short as the radius."""
 
     step: Float[Array, " m"]
     predicted: Float[Array, ""]
@@ -23,6 +24,7 @@ class Step(eqx.Module):
     left: Float[Array, ""]
     flat: Bool[Array, ""]
     pivot: Float[Array, ""]
+    shift: Float[Array, ""]
 
 
 def best_step(gradient: Float[Array, " m"], curvature: Float[Array, "m m"], scale: Float[Array, " m"], radius, noise):
@@ -39,11 +41,11 @@ def best_step(gradient: Float[Array, " m"], curvature: Float[Array, "m m"], scal
     newton = linalg.solve_factored(factors, slope)
     left = 0.5 * jnp.sum(slope * newton)
     settled = (pivot > _SAFE_PIVOT) & (jnp.linalg.norm(newton) <= radius)
-    found = newton, settled, left, jnp.zeros((), bool)
-    scaled, whole, left, flat = rarely(_by_eigenvalues, settled, found, (matrix, slope, radius, noise))
+    found = newton, settled, left, jnp.zeros((), bool), jnp.zeros_like(left)
+    scaled, whole, left, flat, shift = rarely(_by_eigenvalues, settled, found, (matrix, slope, radius, noise))
     curved = jnp.sum(matrix * scaled[None, :], axis=1)
     predicted = jnp.sum(scaled * (slope - 0.5 * curved))
-    return Step(scaled / scale, predicted, whole, left, flat, pivot)
+    return Step(scaled / scale, predicted, whole, left, flat, pivot, shift)
 
 
 def _by_eigenvalues(subproblem):
@@ -69,7 +71,7 @@ def _by_eigenvalues(subproblem):
     hard = (lowest < 0) & (missing > 0.05 * radius)
     share = jnp.where(values == lowest, missing / jnp.sqrt(jnp.sum(values == lowest).astype(values.dtype)), 0.0)
     steps = steps + jnp.where(hard, jnp.where(steps < 0, -share, share), 0.0)
-    return vectors @ steps, interior, left, jnp.any(idle)
+    return vectors @ steps, interior, left, jnp.any(idle), shift
 
 
 def _secular(values, parts, radius, lowest):

@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from jaxmle.core.dependence import dependence
 from jaxmle.core.evaluation import OBSERVED, Evaluation
 from jaxmle.core.tree import as_number, is_traced
 
@@ -35,6 +36,16 @@ class Term(eqx.Module):
     def scores(self, lift: Callable, point: tuple) -> Any:
         """The gradient of each row's log-likelihood, unweighted, in the flattened ``point``, (n, d); None where there
         are no rows: a prior, or a likelihood that gives one number for all its data."""
+
+    def bend(self, lift: Callable, point: tuple, direction) -> Any:
+        """How the prediction bends along ``direction``, pulled back as a gradient is: the sum over rows of J' W eta'',
+        with eta'' its second derivative and W what the Gauss-Newton curvature weighs it with. None where there is no
+        prediction, or one that does not bend."""
+        return None
+
+    def settled(self, lift: Callable, point: tuple) -> dict[int, Any]:
+        """The best value, given all others, of the leaves of ``point`` for which there is a closed form, by place."""
+        return {}
 
     @abc.abstractmethod
     def nobs(self) -> Any:
@@ -101,6 +112,25 @@ class Objective(Term):
                 pieces.append(piece if factor is None else jnp.asarray(factor, piece.dtype) * piece)
         return jnp.concatenate(pieces) if pieces else None
 
+    def bend(self, lift, point, direction):
+        total = None
+        for term, factor in zip(self.terms, self.factors, strict=True):
+            piece = term.bend(lift, point, direction)
+            if piece is not None:
+                piece = piece if factor is None else jnp.asarray(factor, piece.dtype) * piece
+                total = piece if total is None else total + piece
+        return total
+
+    def settled(self, lift, point):
+        shapes = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in point]
+        found = {}
+        for term in self.terms:
+            for place, value in term.settled(lift, point).items():
+                others = [other for other in self.terms if other is not term]
+                if not any(_depends(other, lift, shapes, place) for other in others):
+                    found[place] = value
+        return found
+
     @property
     def is_rough(self) -> bool:
         """Whether some term has a prox instead of derivatives."""
@@ -156,6 +186,12 @@ class Objective(Term):
 
     def explain(self, params):
         return [sentence for term in self.terms for sentence in term.explain(params)]
+
+
+def _depends(term: Term, lift, shapes, place: int) -> bool:
+    """Whether the value of a ``term`` may depend on the leaf of the point at ``place``."""
+    (value,) = dependence(lambda *point: term.evaluate(lift, point, 0).value, *shapes)
+    return place in value
 
 
 def refuse_function(other) -> None:

@@ -179,13 +179,28 @@ class Predictor:
 
     def _curved(self, rows, slopes):
         """The sum over rows and parts of slope times the second derivative of eta."""
+        flat, eta = self._of_flat(rows)
+        return derivatives(lambda flat: jnp.sum(slopes * eta(flat)), flat, 2)[2]
+
+    def bend(self, rows, weights, direction):
+        """The sum over rows of J' W eta'', with ``weights`` (n, k, k) and eta'' the second derivative of the moving
+        numbers of eta along a ``direction`` of the flat point."""
+        flat, eta = self._of_flat(rows)
+
+        def slope(flat):
+            return jax.jvp(eta, (flat,), (direction,))[1]
+
+        second = jax.jvp(slope, (flat,), (direction,))[1]
+        return jax.vjp(eta, flat)[1](jnp.sum(weights * second[:, None, :], axis=2))[0]
+
+    def _of_flat(self, rows) -> tuple[Any, Callable]:
+        """The flat point, and the moving numbers of eta in each of ``rows``, (n, k), as a function of it."""
         flat, cut = flatten_point(self.point)
 
-        def pulled(flat):
-            eta = over_rows(lambda row: self.function(cut(flat), row), self.x)(rows)
-            return jnp.sum(slopes * flat_moving(eta, self.moving))
+        def eta(flat):
+            return flat_moving(over_rows(lambda row: self.function(cut(flat), row), self.x)(rows), self.moving)
 
-        return derivatives(pulled, flat, 2)[2]
+        return flat, eta
 
 
 @jax.custom_jvp

@@ -64,9 +64,11 @@ class Regression(Term):
             )
             exact = gauss_newton if curved is None else gauss_newton - curved
             approximate = None if curved is None else gauss_newton
-            surrogate = self._surrogate(eta, moving, block["y"]) if order == 2 and curvature == OBSERVED else None
-            if surrogate is not None:
-                kept = row_tools.weighted(surrogate, weights)
+            stand_in = None
+            if order == 2 and curvature == OBSERVED:
+                stand_in = self._stand_in(eta, moving, block["y"], predictor.bent)
+            if stand_in is not None:
+                kept = row_tools.weighted(stand_in, weights)
                 approximate = predictor.pull_back(block["x"], row_tools.weighted(slopes, weights), kept, False)[1]
             return Evaluation(value, jnp.zeros_like(value), magnitude, gradient, exact, approximate)
 
@@ -86,14 +88,46 @@ class Regression(Term):
         rows, bad = row_tools.open_sound(data, self.weights, lambda rows: not_finite(scores(rows)))
         return jnp.where(bad[:, None], jnp.nan, scores(rows))
 
-    def _surrogate(self, eta, moving, y):
-        """Second derivatives in eta, row by row, of something simple below the log-density that touches it, (n, 1, 1);
-        None where the density has none, as most: its own are as good."""
-        surrogate = getattr(self.density, "surrogate", None)
-        if surrogate is None or moving_numbers(eta, moving).tolist() != [0]:
+    def bend(self, lift, point, direction):
+        predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
+        if not predictor.bent:
             return None
-        bends = jax.vmap(lambda y, eta: surrogate(y, *eta))(row_tools.open_shared(y), eta)
-        return None if bends is None else bends[:, None, None]
+
+        def bend_block(block, weights):
+            eta, moving = predictor(block["x"]), predictor.moving
+            weighing = self._stand_in(eta, moving, block["y"], True)
+            if weighing is None:
+                weighing = noise_derivatives(self.log_density, eta, moving, block["y"], 2, predictor.constant)[2]
+            return predictor.bend(block["x"], -row_tools.weighted(weighing, weights), direction)
+
+        return row_tools.sum_over_blocks(bend_block, {"x": self.x, "y": self.y}, self.weights, self.block)
+
+    def settled(self, lift, point):
+        best = getattr(self.density, "best_scale", None)
+        predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
+        if best is None or not predictor.bent:
+            return {}
+        loc, scale = predictor.parts
+        alone = scale.constant and scale.affine is not None and scale.coordinates.size == 1
+        if not alone or set(scale.leaves) & set(loc.leaves):
+            return {}
+        opened = row_tools.open_counted({"x": self.x, "y": self.y}, self.weights)
+        means, scales = predictor(opened["x"])
+        (place,) = scale.leaves
+        slope = predictor.slopes(opened["x"])[-1].design
+        change = best(opened["y"], means, 1.0 if self.weights is None else self.weights) - scales[0]
+        return {place: point[place] + (change if slope is None else change / slope[0, 0])}
+
+    def _stand_in(self, eta, moving, y, bent: bool):
+        """Second derivatives in eta, row by row, that are simpler than those of the log-density, and nowhere those of a
+        minimum, (n, k, k): of something below it that touches it, or minus the expected information where the predictor
+        is ``bent``. None where the density has neither, as many: its own are as good."""
+        surrogate = getattr(self.density, "surrogate", None)
+        if surrogate is not None and moving_numbers(eta, moving).tolist() == [0]:
+            bends = jax.vmap(lambda y, eta: surrogate(y, *eta))(row_tools.open_shared(y), eta)
+            return None if bends is None else bends[:, None, None]
+        has_information = bent and getattr(self.density, "information", None) is not None
+        return -self.information(eta, moving) if has_information else None
 
     def information(self, eta, moving):
         """The expected information in the moving parts of eta, row by row, (n, k, k)."""

@@ -11,7 +11,7 @@ from case_builders import BUILDERS
 
 import jaxmle as jm
 from jaxmle.core.tree import is_array
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.terms.problem import as_problem
 
 cases.require()

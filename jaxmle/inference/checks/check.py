@@ -10,7 +10,7 @@ from jaxmle.core import linalg
 from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.climb import Ascent, ascent, tries
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.inference.checks.findings import Finding, Findings
 from jaxmle.inference.direction import describe_direction
 from jaxmle.terms.objective import Term, as_objective

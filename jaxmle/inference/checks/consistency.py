@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from jaxmle.core import linalg
 from jaxmle.core.evaluation import EXPECTED
 from jaxmle.core.tree import is_traced
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.asked import Asked
 from jaxmle.inference.door import check_key, check_one_fit

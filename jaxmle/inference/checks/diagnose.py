@@ -5,7 +5,7 @@ import numpy as np
 from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced
 from jaxmle.densities import bernoulli
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.checks.check import scales_finding
 from jaxmle.inference.checks.findings import Finding, Findings

@@ -10,7 +10,7 @@ from jaxmle.core import lapack, linalg
 from jaxmle.core.rarely import rarely
 
 _TOUCHED = 1e-6
-_SAFE = 1e-3  # of the smallest pivot, from which on no eigenvalue is near rounding, in single precision either
+_SAFE = 10.0  # times what is rounding: a smallest eigenvalue that needs no second look
 
 
 class Covariance(eqx.Module):
@@ -61,7 +61,9 @@ def _inverse(matrix: Float[Array, "m m"]):
     factors, pivot = linalg.factor(matrix)
     inverse = jax.vmap(lambda column: linalg.solve_factored(factors, column))(eye)
     found = 0.5 * (inverse + inverse.T), jnp.zeros_like(matrix), jnp.zeros((), bool)
-    return rarely(_by_eigenvalues, pivot > _SAFE, found, matrix)
+    rounding = _SAFE * linalg.null_threshold(matrix.shape[0], matrix.dtype)
+    sound = (pivot > 0) & (rounding * jnp.trace(inverse) < 1.0)  # no eigenvalue is below one over the trace
+    return rarely(_by_eigenvalues, sound, found, matrix)
 
 
 @_inverse.defjvp

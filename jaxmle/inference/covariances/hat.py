@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from jaxmle.core.compiled import compiled
 from jaxmle.core.dependence import dependence
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.asked import CASE, SAMPLING, Asked
 from jaxmle.inference.covariances.covariance import covariance_of

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, Evaluation
 from jaxmle.fitting.chunks import vmapped_in_chunks
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.inference.asked import Asked
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.objective import Term, nothing

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from jaxmle.core.evaluation import OPG
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.inference.asked import CASE, Asked, with_weights
 from jaxmle.inference.covariances.hat import count_coefficients
 from jaxmle.terms.objective import Objective

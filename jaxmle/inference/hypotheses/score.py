@@ -10,7 +10,7 @@ from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG
 from jaxmle.core.tree import is_traced
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.hypotheses.hypothesis import Test

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import as_leaf
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.foreign import foreign_fit
 from jaxmle.inference.profiles import outcome

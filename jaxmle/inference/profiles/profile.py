@@ -14,7 +14,7 @@ from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
 from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import as_leaf, is_traced
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import errors
 from jaxmle.inference.door import as_level, check_one_fit

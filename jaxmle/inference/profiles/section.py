@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.foreign import foreign_fit
 from jaxmle.inference.profiles.profile import check

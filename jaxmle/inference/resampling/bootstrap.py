@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxmle.core import status as codes
 from jaxmle.core.tree import where_function
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.asked import Asked
 from jaxmle.inference.carry import errors

@@ -18,7 +18,8 @@ from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.chunks import in_chunks
 from jaxmle.fitting.climb import DEFAULT_MAX_STEPS
-from jaxmle.fitting.program import TOLERANCE_OF_DTYPE, evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
+from jaxmle.fitting.program import TOLERANCE_OF_DTYPE
 from jaxmle.fitting.queue import Lanes, maximise_lanes, slots_for
 from jaxmle.inference.covariances.covariance import covariance_of
 from jaxmle.inference.resampling.resample import Scheme

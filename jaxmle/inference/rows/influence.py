@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.asked import Asked
 from jaxmle.inference.covariances.covariance import covariance_of

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxmle.core import linalg
 from jaxmle.fitting.chunks import in_chunks
-from jaxmle.fitting.program import evaluate_in_z
+from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.inference.asked import Asked
 from jaxmle.inference.covariances.covariance import Covariance
 from jaxmle.inference.resampling.resample import counts_of, likelihood_terms
