@@ -39,12 +39,14 @@ class NewtonState(eqx.Module):
     pivot: Float[Array, ""]
     shift: Float[Array, ""]
     radius: Float[Array, ""]
+    noise: Float[Array, ""]
     idle: Int[Array, ""]
     steps: Int[Array, ""]
     status: Int[Array, ""]
 
     # Changes when a step is accepted
     best: Float[Array, " m"]
+    best_noise: Float[Array, ""]
     evaluation: Evaluation
     scale: Float[Array, " m"]
     exact: Bool[Array, ""]
@@ -108,10 +110,12 @@ class Newton(eqx.Module):
             pivot=jnp.ones((), dtype),
             shift=jnp.zeros((), dtype),
             radius=jnp.full((), -1.0, dtype),
+            noise=jnp.ones((), dtype),
             idle=jnp.zeros((), int),
             steps=jnp.zeros((), int),
             status=jnp.full((), status.RUNNING),
             best=z,
+            best_noise=jnp.ones((), dtype),
             evaluation=nowhere,
             scale=jnp.zeros(m, dtype),
             exact=jnp.zeros((), bool),
@@ -128,20 +132,28 @@ class Newton(eqx.Module):
         two_curvatures = evaluation.gauss_newton is not None
         evaluation = dataclasses.replace(evaluation, gauss_newton=evaluation.approximate_curvature)
         judged = _judge(state, evaluation)
-        moved = _moved(state, evaluation, judged.accept, self._exact_from(state, judged, two_curvatures))
+        # Where the curvature is ill-conditioned, the gradient may grow by rounding as the point gets better.
+        doubtful = judged.at_rounding & ~judged.accept & state.whole & two_curvatures
+        taken = judged.accept | doubtful
+        moved = _moved(state, evaluation, taken, self._exact_from(state, judged, two_curvatures))
         moved = dataclasses.replace(moved, idle=idle_after(state, judged))
-        radius = resized(state, judged)
+        radius = resized(state, judged) * jnp.where(taken, _sharper(state), 1.0)
         radius = jnp.where(judged.first, self._first_radius(moved, two_curvatures), radius)
         chosen = self._choose_step(moved, radius, two_curvatures)
+        if two_curvatures:
+            back = dataclasses.replace(state, idle=moved.idle, steps=moved.steps)
+            worse = doubtful & ~(chosen.left < state.left)
+            judged = dataclasses.replace(judged, accept=taken & ~worse)
+            chosen = jax.tree.map(lambda a, b: jnp.where(worse, a, b), back, chosen)
         final = chosen.exact | (jnp.asarray(self.switch, radius.dtype) <= 0)
         return _conclude(chosen, judged, final)
 
-    def guided(self, state: NewtonState, bend: Callable | None, settle: Callable | None) -> NewtonState:
-        """The state that asks for a better point than its model knows: its step bent along the predictor, and what has
-        a best value in closed form at that. On the exact curvature it goes its own way."""
-        z = state.best + geodesic.bent(state, bend) if bend is not None else state.z
-        z = z if settle is None else settle(z)
-        return dataclasses.replace(state, z=jnp.where(state.exact, state.z, z))
+    def guided(self, state: NewtonState, bend: Callable, settle: Callable) -> NewtonState:
+        """The state that asks for a better point than its model knows: its step bent along the predictor (for ``bend``
+        see :func:`jaxmle.solvers.geodesic.bent`), and the scale of the noise at its best there. ``settle(z)`` is z with
+        that, and that scale. On the exact curvature the climb goes its own way."""
+        z, noise = settle(state.best + geodesic.bent(state, bend))
+        return dataclasses.replace(state, z=z, noise=noise)
 
     def has_settled(self, state: NewtonState) -> Bool[Array, ""]:
         """Whether the curvature at hand serves for the next point too: little is left to be gained, and along the last
@@ -253,13 +265,20 @@ def _moved(state, evaluation, accept, exact):
     moved = dataclasses.replace(
         state,
         best=state.z,
+        best_noise=state.noise,
         evaluation=evaluation,
-        scale=jnp.maximum(state.scale, jnp.sqrt(diagonal)),
+        scale=jnp.maximum(state.scale * _sharper(state), jnp.sqrt(diagonal)),
         last_step=step,
         curvature_ratio=jnp.where(state.whole & (before > 0), ratio, 1.0),
     )
     kept = jax.tree.map(lambda a, b: jnp.where(accept, a, b), moved, state)
     return dataclasses.replace(kept, exact=exact, steps=state.steps + 1)
+
+
+def _sharper(state):
+    """By how much the noise is less at the point tried than at the best one: all other numbers weigh as much more, and
+    the region stays where it is in them."""
+    return state.best_noise / state.noise
 
 
 def _conclude(state, judged, final):

@@ -43,9 +43,10 @@ class Term(eqx.Module):
         prediction, or one that does not bend."""
         return None
 
-    def settled(self, lift: Callable, point: tuple) -> dict[int, Any]:
-        """The best value, given all others, of the leaves of ``point`` for which there is a closed form, by place."""
-        return {}
+    def noise_scale(self, lift: Callable, point: tuple) -> tuple[int, Any] | None:
+        """Which leaf of ``point`` is the scale of the noise around a prediction that bends, and its best value given
+        all others; None where there is none, or that has no closed form."""
+        return None
 
     @abc.abstractmethod
     def nobs(self) -> Any:
@@ -121,15 +122,13 @@ class Objective(Term):
                 total = piece if total is None else total + piece
         return total
 
-    def settled(self, lift, point):
+    def noise_scale(self, lift, point):
+        """That of the only likelihood, where no other term depends on it."""
+        likelihoods = [term for term in self.terms if term.is_likelihood]
+        found = likelihoods[0].noise_scale(lift, point) if len(likelihoods) == 1 else None
         shapes = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in point]
-        found = {}
-        for term in self.terms:
-            for place, value in term.settled(lift, point).items():
-                others = [other for other in self.terms if other is not term]
-                if not any(_depends(other, lift, shapes, place) for other in others):
-                    found[place] = value
-        return found
+        others = [term for term in self.terms if not term.is_likelihood]
+        return None if found is None or any(_depends(term, lift, shapes, found[0]) for term in others) else found
 
     @property
     def is_rough(self) -> bool:

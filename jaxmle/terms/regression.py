@@ -102,21 +102,21 @@ class Regression(Term):
 
         return row_tools.sum_over_blocks(bend_block, {"x": self.x, "y": self.y}, self.weights, self.block)
 
-    def settled(self, lift, point):
+    def noise_scale(self, lift, point):
         best = getattr(self.density, "best_scale", None)
         predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
         if best is None or not predictor.bent:
-            return {}
+            return None
         loc, scale = predictor.parts
         alone = scale.constant and scale.affine is not None and scale.coordinates.size == 1
         if not alone or set(scale.leaves) & set(loc.leaves):
-            return {}
+            return None
         opened = row_tools.open_counted({"x": self.x, "y": self.y}, self.weights)
         means, scales = predictor(opened["x"])
         (place,) = scale.leaves
         slope = predictor.slopes(opened["x"])[-1].design
         change = best(opened["y"], means, 1.0 if self.weights is None else self.weights) - scales[0]
-        return {place: point[place] + (change if slope is None else change / slope[0, 0])}
+        return place, point[place] + (change if slope is None else change / slope[0, 0])
 
     def _stand_in(self, eta, moving, y, bent: bool):
         """Second derivatives in eta, row by row, that are simpler than those of the log-density, and nowhere those of a
