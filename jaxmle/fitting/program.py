@@ -153,8 +153,8 @@ def solve(jacobian, objective, space, start, solver, tolerance, max_steps) -> Fo
     if hasattr(solver, "search"):
         ended = _searched(jacobian, objective, space, start, solver, tolerance, max_steps)
     else:
-        evaluate, *ground = ground_of(jacobian, objective, space, start, solver)
-        state = run(solver, evaluate, start, tolerance, max_steps, *ground)
+        evaluate, size, penalty, guide = ground_of(jacobian, objective, space, start, solver)
+        state = run(solver, evaluate, start, tolerance, max_steps, size, penalty, guide)
         ended = Ended.of(state)
     return concluded(jacobian, objective, space, start, solver, tolerance, max_steps, ended)
 

@@ -9,7 +9,6 @@ from jaxtyping import Array, Float
 from jaxmle.core import lapack
 from jaxmle.fitting.result import Fit
 from jaxmle.terms import rows as row_tools
-from jaxmle.terms.predictor import Predictor
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import Regression
 
@@ -54,7 +53,7 @@ def least_squares(problem: Problem, fit: Fit) -> LeastSquares:
 @eqx.filter_jit
 def _summarise(term: Regression, fit: Fit) -> LeastSquares:
     space, point = fit.space, fit.space.point(fit.z)
-    predictor = Predictor.of(lambda point, row: term.predict(space.lift(point), row), point, term.x)
+    predictor = term.predictor_at(space.lift, point)
     opened = row_tools.open_counted({"x": term.x, "y": term.y}, term.weights)
     rows, y = opened["x"], opened["y"]
     mean, _ = predictor(rows)

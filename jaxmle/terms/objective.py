@@ -37,15 +37,19 @@ class Term(eqx.Module):
         """The gradient of each row's log-likelihood, unweighted, in the flattened ``point``, (n, d); None where there
         are no rows: a prior, or a likelihood that gives one number for all its data."""
 
+    def is_bent(self, lift: Callable, point: tuple) -> bool:
+        """Whether it is of a prediction whose slopes change with the ``point``."""
+        return False
+
     def bend(self, lift: Callable, point: tuple, direction) -> Any:
         """How the prediction bends along ``direction``, pulled back as a gradient is: the sum over rows of J' W eta'',
-        with eta'' its second derivative and W what the Gauss-Newton curvature weighs it with. None where there is no
-        prediction, or one that does not bend."""
-        return None
+        with eta'' its second derivative and W what the Gauss-Newton curvature weighs it with; zero where there is no
+        prediction."""
+        return jnp.zeros_like(direction)
 
     def noise_scale(self, lift: Callable, point: tuple) -> tuple[int, Any] | None:
-        """Which leaf of ``point`` is the scale of the noise around a prediction that bends, and its best value given
-        all others; None where there is none, or that has no closed form."""
+        """Which leaf of ``point`` is the scale of the noise around a prediction, and its best value given all others;
+        None where there is none, or that has no closed form."""
         return None
 
     @abc.abstractmethod
@@ -113,13 +117,14 @@ class Objective(Term):
                 pieces.append(piece if factor is None else jnp.asarray(factor, piece.dtype) * piece)
         return jnp.concatenate(pieces) if pieces else None
 
+    def is_bent(self, lift, point):
+        return any(term.is_bent(lift, point) for term in self.terms)
+
     def bend(self, lift, point, direction):
-        total = None
+        total = jnp.zeros_like(direction)
         for term, factor in zip(self.terms, self.factors, strict=True):
             piece = term.bend(lift, point, direction)
-            if piece is not None:
-                piece = piece if factor is None else jnp.asarray(factor, piece.dtype) * piece
-                total = piece if total is None else total + piece
+            total = total + (piece if factor is None else jnp.asarray(factor, piece.dtype) * piece)
         return total
 
     def noise_scale(self, lift, point):
@@ -127,8 +132,8 @@ class Objective(Term):
         likelihoods = [term for term in self.terms if term.is_likelihood]
         found = likelihoods[0].noise_scale(lift, point) if len(likelihoods) == 1 else None
         shapes = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in point]
-        others = [term for term in self.terms if not term.is_likelihood]
-        return None if found is None or any(_depends(term, lift, shapes, found[0]) for term in others) else found
+        priors: list[Any] = [term for term in self.terms if not term.is_likelihood]
+        return None if found is None or any(_depends(prior, lift, shapes, found[0]) for prior in priors) else found
 
     @property
     def is_rough(self) -> bool:
@@ -187,9 +192,9 @@ class Objective(Term):
         return [sentence for term in self.terms for sentence in term.explain(params)]
 
 
-def _depends(term: Term, lift, shapes, place: int) -> bool:
-    """Whether the value of a ``term`` may depend on the leaf of the point at ``place``."""
-    (value,) = dependence(lambda *point: term.evaluate(lift, point, 0).value, *shapes)
+def _depends(prior: Any, lift, shapes, place: int) -> bool:
+    """Whether a ``prior`` may depend on the leaf of the point at ``place``."""
+    (value,) = dependence(lambda *point: prior.log_density(lift(point)), *shapes)
     return place in value
 
 

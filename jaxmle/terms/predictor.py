@@ -127,7 +127,7 @@ class Predictor:
             at += part.size
             if part.affine is not None:
                 there = np.flatnonzero((part.affine >= 0).any(axis=1))
-                pieces.append(pull.Narrow(self._design(j, rows), numbers[there], part.affine[there]))
+                pieces.append(pull.Narrow(self.design(j, rows), numbers[there], part.affine[there]))
             elif part.size == 1:
                 pieces.append(pull.Narrow(self.jacobian(j, rows)[:, 0, :], numbers, part.coordinates[None]))
             else:
@@ -153,7 +153,7 @@ class Predictor:
         slopes = [jnp.ravel(slope) for slope in slopes if slope is not None]
         return jnp.concatenate(slopes) if slopes else jnp.zeros(0)
 
-    def _design(self, j, rows):
+    def design(self, j, rows):
         """The design of the affine part j, (n, q); None where it is one."""
 
         def design(row):

@@ -43,7 +43,7 @@ class Regression(Term):
         return log_density(self.density)
 
     def evaluate(self, lift, point, order, curvature=OBSERVED):
-        predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
+        predictor = self.predictor_at(lift, point)
 
         def evaluate_block(block, weights):
             eta = predictor(block["x"])
@@ -78,7 +78,7 @@ class Regression(Term):
         )
 
     def scores(self, lift, point):
-        predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
+        predictor = self.predictor_at(lift, point)
 
         def scores(rows):
             _, slopes, _ = noise_derivatives(self.log_density, predictor(rows["x"]), predictor.moving, rows["y"], 1)
@@ -88,10 +88,11 @@ class Regression(Term):
         rows, bad = row_tools.open_sound(data, self.weights, lambda rows: not_finite(scores(rows)))
         return jnp.where(bad[:, None], jnp.nan, scores(rows))
 
+    def is_bent(self, lift, point):
+        return self.predictor_at(lift, point).bent
+
     def bend(self, lift, point, direction):
-        predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
-        if not predictor.bent:
-            return None
+        predictor = self.predictor_at(lift, point)
 
         def bend_block(block, weights):
             eta, moving = predictor(block["x"]), predictor.moving
@@ -104,9 +105,9 @@ class Regression(Term):
 
     def noise_scale(self, lift, point):
         best = getattr(self.density, "best_scale", None)
-        predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
-        if best is None or not predictor.bent:
+        if best is None:
             return None
+        predictor = self.predictor_at(lift, point)
         loc, scale = predictor.parts
         alone = scale.constant and scale.affine is not None and scale.coordinates.size == 1
         if not alone or set(scale.leaves) & set(loc.leaves):
@@ -114,9 +115,13 @@ class Regression(Term):
         opened = row_tools.open_counted({"x": self.x, "y": self.y}, self.weights)
         means, scales = predictor(opened["x"])
         (place,) = scale.leaves
-        slope = predictor.slopes(opened["x"])[-1].design
+        slope = predictor.design(1, opened["x"])
         change = best(opened["y"], means, 1.0 if self.weights is None else self.weights) - scales[0]
         return place, point[place] + (change if slope is None else change / slope[0, 0])
+
+    def predictor_at(self, lift, point) -> Predictor:
+        """The predictor seen from the ``point``."""
+        return Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
 
     def _stand_in(self, eta, moving, y, bent: bool):
         """Second derivatives in eta, row by row, that are simpler than those of the log-density, and nowhere those of a
@@ -149,7 +154,7 @@ class Regression(Term):
     def is_concave(self, lift, point) -> bool:
         """Whether it is known to be log-concave in the flat ``point``: what moves is affine in it, and the density
         log-concave in that."""
-        predictor = Predictor.of(lambda point, row: self.predict(lift(point), row), point, self.x)
+        predictor = self.predictor_at(lift, point)
         concave = getattr(self.density, "CONCAVE_IN", ())
         return all(j in concave and predictor.parts[j].affine is not None for j in predictor.moving)
 

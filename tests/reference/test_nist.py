@@ -49,6 +49,11 @@ def test_nonlinear_estimates_have_eight_digits_from_both_starts(nonlinear):
         assert cases.relative_error(found.fit.params, certified) < 1e-8, found.start
 
 
+def test_nonlinear_estimates_take_few_evaluations(nonlinear):
+    """Without steps bent along the predictor several take more than five hundred."""
+    assert max(int(found.fit.steps) for found in nonlinear.fits) < 200
+
+
 def test_nonlinear_least_squares_summary(nonlinear):
     published = nonlinear.case["published"]
     for found in nonlinear.fits:

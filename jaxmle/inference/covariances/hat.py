@@ -145,7 +145,7 @@ def location_of(asked: Asked) -> Location | str:
     if len(likelihoods.terms) != 1 or not isinstance(likelihoods.terms[0], Regression):
         return "only an objective with one likelihood, a jm.regression, has them"
     term, space = likelihoods.terms[0], asked.space
-    predictor = Predictor.of(lambda point, row: term.predict(space.lift(point), row), space.point(asked.z), term.x)
+    predictor = term.predictor_at(space.lift, space.point(asked.z))
     wanted = predictor.moving if len(predictor.moving) == 1 else _of_rows(predictor)
     if len(wanted) != 1:
         return f"{len(wanted)} parameters of this density depend on both x and the coefficients, not one"

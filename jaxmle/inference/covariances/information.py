@@ -12,7 +12,7 @@ from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.inference.asked import Asked
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.objective import Term, nothing
-from jaxmle.terms.predictor import Predictor, noise_derivatives
+from jaxmle.terms.predictor import noise_derivatives
 from jaxmle.terms.regression import Regression
 
 DRAWS = 200
@@ -72,7 +72,7 @@ def check_can_be_simulated(asked: Asked) -> None:
 
 def _simulated(term: Any, lift, point, key) -> Evaluation:
     """An evaluation with the mean over ``DRAWS`` simulated responses of the curvature of each row in eta."""
-    predictor = Predictor.of(lambda point, row: term.predict(lift(point), row), point, term.x)
+    predictor = term.predictor_at(lift, point)
     rows = row_tools.open_counted(term.x, term.weights)
     eta, moving = predictor(rows), predictor.moving
 

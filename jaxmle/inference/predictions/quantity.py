@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from jaxmle.core.dependence import dependence
 from jaxmle.core.tree import is_traced
 from jaxmle.terms.objective import Term
-from jaxmle.terms.predictor import Predictor
 from jaxmle.terms.problem import Problem, as_problem
 from jaxmle.terms.regression import Regression
 
@@ -63,7 +62,7 @@ def check_kind(kind: str, q) -> None:
 
 def quantity_of(term: Regression, space, z, kind: str) -> Quantity:
     """The quantity of ``kind`` of the rows of a regression. Raises ``TypeError`` where its density has none."""
-    predictor = Predictor.of(lambda point, row: term.predict(space.lift(point), row), space.point(z), term.x)
+    predictor = term.predictor_at(space.lift, space.point(z))
     moving = predictor.moving
     if not moving:
         raise ValueError("the predictor of this regression depends on no free parameter, so no prediction varies")

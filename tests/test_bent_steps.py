@@ -1,0 +1,153 @@
+"""Climbs on a nonlinear predictor: steps bent along it, and the scale of the noise at its best at each place."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxmle as jm
+from jaxmle.core.affine import affine_parts
+from jaxmle.fitting.ground import ground_of
+from jaxmle.parameters.space import Space
+from jaxmle.solvers import Newton
+from jaxmle.solvers.geodesic import bent
+
+X = jnp.linspace(0.0, 3.0, 12)
+Y = jnp.asarray(2.0 * np.exp(-0.9 * np.asarray(X)) + 0.05 * np.random.default_rng(0).normal(size=12))
+WEIGHTS = jnp.arange(12.0) % 3
+
+
+def _decay(params, x):
+    return params["a"] * jnp.exp(-params["b"] * x), params["sigma"]
+
+
+def _term(density=jm.densities.normal, weights=None, y=Y, block=None):
+    return jm.regression(density, _decay, X, y, weights, block=block)
+
+
+def _start(sigma=1.0):
+    return {"a": 1.0, "b": 1.0, "sigma": jm.positive(sigma)}
+
+
+def _at(start):
+    space, values = Space.of(start)
+    return space, tuple(map(jnp.asarray, values))
+
+
+@pytest.mark.parametrize("block", [None, 5])
+def test_the_bend_is_the_second_derivative_pulled_back(block):
+    """By Hessians of each row, written out; rows of weight zero have a missing value."""
+    space, values = _at(_start(0.3))
+    z = space.to_z(values)
+    direction = jnp.array([0.3, -0.7, 0.2])
+
+    def loc_and_scale(z, x):
+        return jnp.stack(_decay(space.params(z), x))
+
+    first = jax.vmap(lambda x: jax.jacobian(loc_and_scale)(z, x))(X)
+    second = jax.vmap(lambda x: jax.hessian(loc_and_scale)(z, x) @ direction @ direction)(X)
+    information = jnp.diag(jnp.array([1.0, 2.0])) / 0.3**2
+    expected = jnp.einsum("n,nki,kl,nl->i", WEIGHTS, first, information, second)
+    term = _term(weights=WEIGHTS, y=jnp.where(WEIGHTS == 0, jnp.nan, Y), block=block)
+    found = (2.0 * term + jm.priors.normal("a")).bend(lambda point: space.params(point[0]), (z,), direction)
+    np.testing.assert_allclose(found, 2.0 * expected, rtol=1e-12)
+
+
+def test_a_bent_step_goes_round_the_bend():
+    """In predictions a whole step comes out nearer the straight line by an order of its length."""
+    space, values = _at({"a": 1.9, "b": 1.0, "sigma": jm.positive(0.3)})
+    z = space.to_z(values)
+    ground = ground_of(False, _term(), space, z, Newton())
+    state = Newton().update(Newton().init(z, 1e-19, ground.size), ground.evaluate(z))
+    assert bool(state.whole)
+
+    def bend(z, direction):
+        return _term().bend(lambda point: space.params(point[0]), (z,), direction)
+
+    def predicted(z):
+        return jax.vmap(lambda x: _decay(space.params(z), x)[0])(X)
+
+    straight = predicted(z) + jax.jvp(predicted, (z,), (state.step,))[1]
+    slopes = jax.jacobian(predicted)(z)[:, :2]
+
+    def error(step):  # along the surface of predictions; what lies across it no step can mend
+        return jnp.linalg.norm(slopes.T @ (predicted(z + step) - straight))
+
+    assert error(bent(state, bend)) < 0.3 * error(state.step)
+    assert jnp.linalg.norm(state.step) > 1e-3
+
+
+def test_the_noise_is_at_its_best_at_every_place_that_is_tried():
+    space, values = _at(_start(7.0))
+    z = space.to_z(values)
+    y = jnp.where(WEIGHTS == 0, jnp.nan, Y)
+    ground = ground_of(False, _term(weights=WEIGHTS, y=y) + jm.priors.normal("a"), space, z, Newton())
+    asked = ground.guide(Newton().init(z, 1e-19, ground.size))
+    residuals = jnp.where(WEIGHTS == 0, 0.0, y - jnp.exp(-X))
+    expected = jnp.sqrt(jnp.sum(WEIGHTS * residuals**2) / jnp.sum(WEIGHTS))
+    np.testing.assert_allclose(asked.noise, expected, rtol=1e-14)
+    np.testing.assert_allclose(asked.z, [1.0, 1.0, jnp.log(expected)], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "objective, start, jacobian",
+    [
+        (_term() + jm.priors.half_normal("sigma"), _start(), False),
+        (_term(), _start(), True),
+        (_term(jm.densities.logistic), _start(), False),
+        (_term() + _term(), _start(), False),
+        (_term(), {"a": 1.0, "b": 1.0, "sigma": jm.fixed(2.0)}, False),
+    ],
+    ids=["a prior on it", "the density of z", "no closed form", "two likelihoods", "fixed"],
+)
+def test_it_is_left_where_it_was_where_that_is_not_its_best(objective, start, jacobian):
+    space, values = _at(start)
+    z = space.to_z(values)
+    ground = ground_of(jacobian, objective, space, z, Newton())
+    asked = ground.guide(Newton().init(z, 1e-19, ground.size))
+    np.testing.assert_array_equal(asked.z, z)
+    assert float(asked.noise) == 1.0
+
+
+def test_a_linear_predictor_has_no_guide():
+    term = jm.regression(jm.densities.normal, lambda p, x: (p["a"] + p["b"] * x, p["sigma"]), X, Y)
+    space, values = _at(_start())
+    assert ground_of(False, term, space, space.to_z(values), Newton()).guide is None
+
+
+def test_a_long_curved_valley_takes_few_steps():
+    """The kind of Meyer's problem, from a start whose predictions are five hundred times too large: without bent steps
+    2,000 evaluations do not do."""
+    x = jnp.arange(50.0, 130.0, 5.0)
+    y = jnp.round(0.0056 * jnp.exp(6180.0 / (x + 345.0)), -1)
+
+    def mean(p, x):
+        return p["b1"] * jnp.exp(p["b2"] / (x + p["b3"]))
+
+    far = jm.models.nonlinear_least_squares(mean, x, y, {"b1": 2.0, "b2": 400000.0, "b3": 25000.0})
+    near = jm.models.nonlinear_least_squares(mean, x, y, {"b1": 0.005, "b2": 6000.0, "b3": 340.0})
+    fits = [jm.fit(problem) for problem in (far, near)]
+    assert all(fit.ok for fit in fits)
+    for name in ("b1", "b2", "b3", "sigma"):
+        np.testing.assert_allclose(fits[0].params[name], fits[1].params[name], rtol=1e-8)
+    assert int(fits[0].steps) < 150
+
+
+def test_lanes_take_the_same_steps():
+    scales = jnp.array([0.5, 1.0, 2.0])
+
+    def one(y):
+        return jm.regression(jm.densities.normal, _decay, X, y)
+
+    lanes = jax.vmap(lambda s: s * Y)(scales)
+    fits = jm.fit_batch(jax.vmap(one)(lanes), _start(), in_axes=(jm.lane_axes(jax.vmap(one)(lanes)), None))
+    for i, y in enumerate(lanes):
+        fit = jm.fit(one(y), _start())
+        assert int(fits.steps[i]) == int(fit.steps)
+        np.testing.assert_allclose(fits.params["b"][i], fit.params["b"], rtol=1e-9)
+
+
+def test_what_is_computed_beside_an_affine_output_need_not_be_affine():
+    (found,) = affine_parts(lambda p: [(jnp.exp(p[0]), p[1])[1]], (jnp.zeros(2), jnp.zeros(())))
+    assert found.design is None
+    assert found.coordinates.tolist() == [2]
