@@ -77,6 +77,16 @@ def test_a_bent_step_goes_round_the_bend():
     assert jnp.linalg.norm(state.step) > 1e-3
 
 
+@pytest.mark.parametrize("weights", [1.0, WEIGHTS], ids=["all", "weighted"])
+def test_at_the_best_scale_the_log_likelihood_is_level(weights):
+    def log_likelihood(scale):
+        return jnp.sum(weights * jm.densities.normal.logpdf(Y, X, scale))
+
+    best = jm.densities.normal.best_scale(Y, X, weights)
+    assert abs(float(jax.grad(log_likelihood)(best))) < 1e-12
+    assert float(jax.grad(jax.grad(log_likelihood))(best)) < -1.0
+
+
 def test_the_noise_is_at_its_best_at_every_place_that_is_tried():
     space, values = _at(_start(7.0))
     z = space.to_z(values)

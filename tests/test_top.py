@@ -231,6 +231,25 @@ def test_a_wald_test_is_of_a_maximum(covariance, restriction):
             np.testing.assert_allclose(statistic, _by_hand_of_wald(), rtol=1e-8)
 
 
+@pytest.mark.parametrize("unit", [1e-4, 1.0, 1e3])
+def test_how_far_a_loss_is_from_its_minimum_is_told_in_standard_errors(unit):
+    """In any unit of the response."""
+    x = jnp.linspace(0.0, 1.0, 40)
+    y = unit * (1.0 + 2.0 * x + 0.3 * jnp.sin(37.0 * x))
+    risk = jm.risk(jm.losses.squared_error, lambda p, row: p["a"] + p["b"] * row, x, y)
+    top = jm.fit(risk, {"a": unit, "b": unit})
+    near, far = ({name: share * value for name, value in top.params.items()} for share in (1.0001, 1.5))
+    assert np.isfinite(jm.wald_test(risk, jm.Fit.at(risk, near), "b = 0", covariance="hc0").statistic)
+    with pytest.raises(ValueError, match=r"is not at its maximum: it is about .* standard errors away; go on"):
+        jm.wald_test(risk, jm.Fit.at(risk, far), "b = 0", covariance="hc0")
+
+
+def test_a_prior_with_kinks_gives_no_wald_test_wherever_it_is():
+    objective = jm.likelihood(lambda p, y: -0.5 * (y - p["mu"]) ** 2, Y) + jm.priors.laplace("mu")
+    for fit in (jm.fit(objective, {"mu": 0.0}), jm.Fit.at(objective, {"mu": 0.3})):
+        assert np.isnan(jm.wald_test(objective, fit, "mu = 0").statistic)
+
+
 def test_in_a_trace_the_wald_test_and_the_bias_of_no_maximum_are_nan():
     top = jm.fit(PROBLEM)
 

@@ -30,6 +30,26 @@ def decrement_of(objective: Objective, fit: Fit):
     return _decrement_at(objective, fit.space.unlabelled(), fit.z, jacobian=fit.jacobian)
 
 
+def standard_errors_away(objective: Objective, fit: Fit, cov):
+    """By how many standard errors of ``cov``, the covariance of the scalars, a Newton step moves some scalar of a
+    ``fit`` for whose maximum no solver vouches, at the most; zero at others, NaN where there is no such step.
+
+    In units of the errors, and not of log-likelihood, it holds for a loss too."""
+    status = fit.status
+    if not (is_traced(status) or codes.is_unfinished(np.asarray(status))):
+        return jnp.zeros((), fit.z.dtype)
+    away = _away(objective, fit.space.unlabelled(), fit.z, cov, jacobian=fit.jacobian)
+    return jnp.where(codes.is_unfinished(status), away, 0.0)
+
+
+@compiled(static_argnames="jacobian")
+def _away(objective, space, z, cov, *, jacobian):
+    observed = evaluate_in_z(objective.part(smooth=True), space, z, 2, jacobian)
+    step = covariance_of(observed.curvature).matrix @ observed.gradient
+    moves = jnp.abs(space.scalars(z + step) - space.scalars(z)) / jnp.sqrt(jnp.diagonal(cov))
+    return jnp.where(jnp.any(jnp.isfinite(moves)), jnp.nanmax(moves), jnp.nan)
+
+
 @compiled(static_argnames="jacobian")
 def _decrement_at(objective, space, z, *, jacobian):
     return newton_decrement(evaluate_in_z(objective, space, z, 2, jacobian))
@@ -53,6 +73,12 @@ def why_not_top(status, decrement) -> str:
         return codes.sentence(status)
     how = f"{what_is_missing(decrement)}; go on from there, by jm.polish or jm.fit"
     return f"{codes.sentence(status)}, and is not at its maximum: {how}"
+
+
+def why_away(status, away) -> str:
+    """What to say of one fit that is ``away`` standard errors from its maximum."""
+    how = "its curvature shows no maximum" if np.isnan(away) else f"it is about {float(away):.2g} standard errors away"
+    return f"{codes.sentence(int(status))}, and is not at its maximum: {how}; go on from there, by jm.polish or jm.fit"
 
 
 def what_is_missing(decrement) -> str:

@@ -211,8 +211,9 @@ class Newton(eqx.Module):
 def levenberg_marquardt() -> Newton:
     """Newton's method that keeps the Gauss-Newton curvature to the end, for a nonlinear ``jm.regression``.
 
-    Cheaper where second derivatives of the predictor are dear; it converges linearly where residuals are large. On
-    other objectives it is :class:`Newton`.
+    Cheaper where second derivatives of the predictor are dear; it converges linearly where residuals are large. Rows
+    are weighed by the expected information of the density where that has a closed form. On other objectives it is
+    :class:`Newton`.
 
     >>> levenberg_marquardt().switch
     0.0

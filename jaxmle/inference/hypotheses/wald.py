@@ -16,9 +16,11 @@ from jaxmle.inference.direction import describe_direction
 from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.hypotheses.hypothesis import Test
 from jaxmle.inference.hypotheses.restriction import check_matrix, linear_restrictions, scalar_names
-from jaxmle.inference.top import decrement_of, is_short, why_not_top
+from jaxmle.inference.top import standard_errors_away, why_away
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem
+
+_NEAR = 0.14  # standard errors: no z-value is then further off
 
 
 def wald_test(
@@ -70,8 +72,8 @@ def wald_test(
         raise ValueError(f'distribution must be "chi2" or "F", not {distribution!r}')
     if value is not None and (callable(restriction) or isinstance(restriction, str)):
         raise TypeError("value= goes with a matrix; write it into the text, or subtract it in the function")
-    at_top = _is_top(as_problem(objective).objective, fit)
-    cov = jnp.where(at_top, covariance_for(objective, fit, covariance), jnp.nan)
+    cov = covariance_for(objective, fit, covariance)
+    cov = jnp.where(_is_top(as_problem(objective).objective, fit, cov), cov, jnp.nan)
     space = fit.space.unlabelled()
     if callable(restriction):
         null = f"{getattr(restriction, '__name__', 'restriction')}(params) = 0"
@@ -86,15 +88,15 @@ def wald_test(
     return Test.f(statistic / df, df, df_resid, "Wald test", null)
 
 
-def _is_top(objective, fit):
+def _is_top(objective, fit, cov):
     """Whether a fit is not short of its maximum: elsewhere its distance from a hypothesis is that of nothing.
 
     Raises ``ValueError`` where it is short; of values in a trace it can only be said, by an array.
     """
-    decrement = decrement_of(objective, fit)
-    short = is_short(fit.status, decrement)
+    away = standard_errors_away(objective, fit, cov)
+    short = ~(away <= _NEAR) & (not objective.is_rough)
     if not is_traced(short) and short:
-        raise ValueError(f"the fit gives no Wald test: {why_not_top(fit.status, decrement)}")
+        raise ValueError(f"the fit gives no Wald test: {why_away(fit.status, away)}")
     return ~short
 
 
