@@ -13,6 +13,9 @@ from jaxmle.solvers.choice import METHODS, method_of
 from jaxmle.solvers.penalty import Penalty
 from jaxmle.terms.objective import Objective, as_objective
 
+_ROUNDS = 8  # of Newton's method for the log of a scale, which is exact in one where the number in z is that log
+_THERE = 1e-3
+
 
 class Ground(NamedTuple):
     """The ``evaluate`` of z, the ``size`` of the numbers in it, the ``penalty`` of what has no derivative for a solver
@@ -48,15 +51,24 @@ def _guide(jacobian, objective: Objective, space: Space, solver) -> Callable:
             return objective.bend(lambda point: space.params(point[0]), (z,), direction)
 
     def settle(z):
-        point = space.point(z)
-        found = None if jacobian else objective.noise_scale(space.lift, point)
+        found = None if jacobian else objective.noise_scale(space.lift, space.point(z))
         if found is None:
             return z, jnp.ones_like(z[0])
-        place, scale = found
-        moved = space.to_z((*point[:place], scale, *point[place + 1 :]))
+        place, scale_of, best = found
         here = space.split(jnp.arange(z.size))[place]
-        z = z.at[here].set(jnp.where(jnp.isfinite(moved), moved, z)[here])
-        return z, space.point(z)[place].reshape(())
+
+        def log_scale(number):
+            return jnp.log(scale_of(space.bijections[place].forward(number)))
+
+        def nearer(_, number):
+            value, slope = jax.jvp(log_scale, (number,), (jnp.ones_like(number),))
+            return number + (jnp.log(best) - value) / slope
+
+        moved = jax.lax.fori_loop(0, _ROUNDS, nearer, z[here])
+        # Not where a constraint keeps it from its best.
+        there = jnp.abs(log_scale(moved) - jnp.log(best)) < _THERE
+        z = z.at[here].set(jnp.where(there, moved, z[here]))
+        return z, jnp.exp(log_scale(z[here])).reshape(())
 
     return lambda state: solver.guided(state, bend, settle)
 

@@ -47,9 +47,9 @@ class Term(eqx.Module):
         prediction."""
         return jnp.zeros_like(direction)
 
-    def noise_scale(self, lift: Callable, point: tuple) -> tuple[int, Any] | None:
-        """Which leaf of ``point`` is the scale of the noise around a prediction, and its best value given all others;
-        None where there is none, or that has no closed form."""
+    def noise_scale(self, lift: Callable, point: tuple) -> tuple[int, Callable, Any] | None:
+        """Which leaf of ``point`` the scale of the noise around a prediction is made of, how, and the best scale given
+        all other leaves; None where there is no such leaf, or no closed form."""
         return None
 
     @abc.abstractmethod

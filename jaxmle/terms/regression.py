@@ -109,15 +109,16 @@ class Regression(Term):
             return None
         predictor = self.predictor_at(lift, point)
         loc, scale = predictor.parts
-        alone = scale.constant and scale.affine is not None and scale.coordinates.size == 1
-        if not alone or set(scale.leaves) & set(loc.leaves):
+        if not scale.constant or scale.coordinates.size != 1 or set(scale.leaves) & set(loc.leaves):
             return None
-        opened = row_tools.open_counted({"x": self.x, "y": self.y}, self.weights)
-        means, scales = predictor(opened["x"])
+        rows = row_tools.open_counted({"x": self.x, "y": self.y}, self.weights)
         (place,) = scale.leaves
-        slope = predictor.design(1, opened["x"])
-        change = best(opened["y"], means, 1.0 if self.weights is None else self.weights) - scales[0]
-        return place, point[place] + (change if slope is None else change / slope[0, 0])
+
+        def scale_of(leaf):
+            moved = lift((*point[:place], leaf, *point[place + 1 :]))
+            return over_rows(lambda row: self.predict(moved, row)[1], self.x)(rows["x"])[0]
+
+        return place, scale_of, best(rows["y"], predictor(rows["x"])[0], 1.0 if self.weights is None else self.weights)
 
     def predictor_at(self, lift, point) -> Predictor:
         """The predictor seen from the ``point``."""
