@@ -127,13 +127,12 @@ def test_the_scale_of_the_noise_may_be_written_in_any_way(scale, start):
     [
         (_term() + jm.priors.half_normal("sigma"), _start(), False),
         (_term(), _start(), True),
-        (_term(jm.densities.logistic), _start(), False),
         (_term() + _term(), _start(), False),
         (_term(), {"a": 1.0, "b": 1.0, "sigma": jm.fixed(2.0)}, False),
         (_term(), {"a": 1.0, "b": 1.0, "sigma": jm.tied("b")}, False),
         (_term(), {"a": 1.0, "b": 1.0, "sigma": jm.interval(1.0, 0.9, 4.0)}, False),
     ],
-    ids=["a prior on it", "the density of z", "no closed form", "two likelihoods", "fixed", "tied", "out of reach"],
+    ids=["a prior on it", "the density of z", "two likelihoods", "fixed", "tied", "out of reach"],
 )
 def test_it_is_left_where_it_was_where_that_is_not_its_best(objective, start, jacobian):
     space, values = _at(start)
@@ -143,8 +142,51 @@ def test_it_is_left_where_it_was_where_that_is_not_its_best(objective, start, ja
     np.testing.assert_array_equal(asked.z, z)
 
 
-def test_a_linear_predictor_has_no_guide():
-    term = jm.regression(jm.densities.normal, lambda p, x: (p["a"] + p["b"] * x, p["sigma"]), X, Y)
+@pytest.mark.parametrize("offset", [0.05, 0.1, 0.2])
+def test_a_scale_with_a_floor_is_fitted_from_far(offset):
+    term = jm.regression(jm.densities.normal, lambda p, x: (_decay(p, x)[0], offset + p["sigma"]), X, Y)
+    fit = jm.fit(term, {"a": 1.0, "b": 1.0, "sigma": 1.0})
+    plain = jm.fit(_term(), _start())
+    assert fit.ok, fit.message
+    np.testing.assert_allclose(fit.params["sigma"] + offset, plain.params["sigma"], rtol=1e-8)
+
+
+def test_a_scale_that_is_also_in_the_mean_is_climbed():
+    """Multiplicative noise: the best scale given the mean is none."""
+    term = jm.regression(jm.densities.normal, lambda p, x: (p["a"] * jnp.exp(-p["s"] * x), p["s"]), X, Y)
+    space, values = _at({"a": 1.0, "s": jm.positive(0.8)})
+    assert term.noise_scale(space.lift, values) is None
+    assert jm.fit(term, {"a": 1.0, "s": jm.positive(0.8)}).ok
+
+
+def test_a_predictor_that_only_goes_backward_is_fitted():
+    @jax.custom_vjp
+    def exp(x):
+        return jnp.exp(x)
+
+    exp.defvjp(lambda x: (jnp.exp(x), x), lambda x, g: (g * jnp.exp(x),))
+    term = jm.regression(jm.densities.normal, lambda p, x: (p["a"] * exp(-p["b"] * x), p["sigma"]), X, Y)
+    fit, plain = jm.fit(term, _start()), jm.fit(_term(), _start())
+    assert fit.ok
+    np.testing.assert_allclose(fit.params["b"], plain.params["b"], rtol=1e-8)
+
+
+def test_a_predictor_under_jit_is_climbed_alike():
+    plain = jm.fit(_term(), _start())
+    fit = jm.fit(jm.regression(jm.densities.normal, jax.jit(_decay), X, Y), _start())
+    assert int(fit.steps) == int(plain.steps)
+    np.testing.assert_allclose(fit.params["b"], plain.params["b"], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        jm.regression(jm.densities.normal, lambda p, x: (p["a"] + p["b"] * x, p["sigma"]), X, Y),
+        _term(jm.densities.logistic),
+    ],
+    ids=["linear", "other noise"],
+)
+def test_others_have_no_guide(term):
     space, values = _at(_start())
     assert ground_of(False, term, space, space.to_z(values), Newton()).guide is None
 
@@ -181,7 +223,9 @@ def test_lanes_take_the_same_steps():
         np.testing.assert_allclose(fits.params["b"][i], fit.params["b"], rtol=1e-9)
 
 
-def test_what_is_computed_beside_an_affine_output_need_not_be_affine():
-    (found,) = affine_parts(lambda p: [(jnp.exp(p[0]), p[1])[1]], (jnp.zeros(2), jnp.zeros(())))
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
+def test_what_is_computed_beside_an_affine_output_need_not_be_affine(wrap):
+    both = wrap(lambda p: (jnp.exp(p[0]), p[1]))
+    (found,) = affine_parts(lambda p: [both(p)[1]], (jnp.zeros(2), jnp.zeros(())))
     assert found.design is None
     assert found.coordinates.tolist() == [2]

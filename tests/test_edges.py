@@ -354,3 +354,10 @@ def test_what_is_beside_a_singular_matrix_keeps_the_errors_of_the_model_at_its_e
         np.testing.assert_allclose(inference.bse[name], ordinary.bse[name], rtol=3e-5)
     in_whole, in_edge = np.ix_([4, 5, 6], [4, 5, 6]), np.ix_([0, 1, 4], [0, 1, 4])  # b and s, beside S and l
     np.testing.assert_allclose(inference.cov[in_whole], ordinary.cov[in_edge], rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("steps", range(53, 57))
+def test_a_climb_that_is_cut_short_beside_its_maximum_has_not_run_away(steps):
+    problem = jm.models.exponential(1e14 * jnp.array([1.0, 2.0, 3.0]))
+    fit = jm.fit(problem.objective, {"scale": jm.positive(1.0)}, solver=jm.solvers.LBFGS(), max_steps=steps)
+    assert int(fit.status) != codes.UNBOUNDED, fit.message

@@ -57,40 +57,42 @@ def affine_parts(function: Callable, point: tuple, *rest) -> list:
         Affine(None, np.arange(begin, begin + leaf.size).reshape(*leaf.shape, 1))
         for begin, leaf in zip(ends, point, strict=False)
     ]
-    found = _walk(closed.jaxpr, closed.consts, [*entries, *flat_rest])
+    found = _walk(closed.jaxpr, closed.consts, [*entries, *flat_rest], [True] * len(closed.jaxpr.outvars))
     return [one if isinstance(one, Affine) else None for one in found]
 
 
-def _walk(jaxpr, constants, arguments) -> list:
+def _walk(jaxpr, constants, arguments, wanted) -> list:
     known = dict(zip(jaxpr.constvars, constants, strict=True))
     known.update(zip(jaxpr.invars, arguments, strict=True))
 
     def of(variable):
         return variable.val if hasattr(variable, "val") else known[variable]
 
-    for equation in _needed(jaxpr):
-        found = _apply(jaxpr, equation, [of(v) for v in equation.invars])
+    for equation, asked in _needed(jaxpr, wanted):
+        found = _apply(jaxpr, equation, [of(v) for v in equation.invars], asked)
         known.update(zip(equation.outvars, found, strict=True))
-    return [of(variable) for variable in jaxpr.outvars]
+    return [of(v) if is_wanted else None for v, is_wanted in zip(jaxpr.outvars, wanted, strict=True)]
 
 
-def _needed(jaxpr) -> list:
-    """The equations that the outputs depend on, in order: what is computed beside them need not be affine."""
-    wanted, kept = set(map(id, jaxpr.outvars)), []
+def _needed(jaxpr, wanted: list[bool]) -> list:
+    """The equations that the ``wanted`` outputs depend on, in order, and which outputs are asked of each: what is
+    computed beside them need not be affine."""
+    asked, kept = {id(v) for v, is_wanted in zip(jaxpr.outvars, wanted, strict=True) if is_wanted}, []
     for equation in reversed(jaxpr.eqns):
-        if wanted & set(map(id, equation.outvars)):
-            wanted |= set(map(id, equation.invars))
-            kept.append(equation)
+        outputs = [id(v) in asked for v in equation.outvars]
+        if any(outputs):
+            asked |= set(map(id, equation.invars))
+            kept.append((equation, outputs))
     return kept[::-1]
 
 
-def _apply(jaxpr, equation, arguments) -> list:
+def _apply(jaxpr, equation, arguments, asked) -> list:
     if not any(isinstance(argument, Affine) for argument in arguments):
         return _computed(jaxpr, equation, arguments)
     name = equation.primitive.name
     if name in ("pjit", "jit", "closed_call"):
         inner = equation.params.get("jaxpr") or equation.params["call_jaxpr"]
-        return _walk(inner.jaxpr, inner.consts, arguments)
+        return _walk(inner.jaxpr, inner.consts, arguments, asked)
     if name not in _RULES:
         raise NotAffine(name)
     return [_RULES[name](equation, *arguments)]

@@ -11,7 +11,7 @@ from jaxmle.terms.objective import as_objective
 
 _LOST = (codes.NON_FINITE, codes.STALLED, codes.OUT_OF_STEPS, codes.SADDLE)
 _RISES = 0.75  # power of eps: between the rounding of a gradient and the slope of one row among a hundred thousand
-_STILL_RISES = 0.25  # where the climb was not over, and any slope is one it was going to follow
+_STILL_RISES = 0.2  # where the climb was not over, and any slope is one it was going to follow
 
 
 def ran_away(space, start, found):

@@ -1,4 +1,4 @@
-"""The bent step: a step on the Gauss-Newton curvature, corrected for how the prediction bends along it.
+"""The bent step: a step of Newton or Gauss-Newton, corrected for how the prediction bends along it.
 
 A straight step in the parameters is a curved one in the predictions. The second derivative of the predictions along
 the step says how far from the straight line they come out; half of what the model would go against that is added. In

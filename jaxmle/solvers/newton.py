@@ -151,7 +151,7 @@ class Newton(eqx.Module):
     def guided(self, state: NewtonState, bend: Callable, settle: Callable) -> NewtonState:
         """The state that asks for a better point than its model knows: its step bent along the predictor (for ``bend``
         see :func:`jaxmle.solvers.geodesic.bent`), and the scale of the noise at its best there. ``settle(z)`` is z with
-        that, and that scale. On the exact curvature the climb goes its own way."""
+        that, and that scale."""
         z, noise = settle(state.best + geodesic.bent(state, bend))
         return dataclasses.replace(state, z=z, noise=noise)
 

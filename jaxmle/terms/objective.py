@@ -38,7 +38,7 @@ class Term(eqx.Module):
         are no rows: a prior, or a likelihood that gives one number for all its data."""
 
     def is_bent(self, lift: Callable, point: tuple) -> bool:
-        """Whether it is of a prediction whose slopes change with the ``point``."""
+        """Whether it is of normal noise around a prediction whose slopes change with the ``point``."""
         return False
 
     def bend(self, lift: Callable, point: tuple, direction) -> Any:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmle.core.affine import Affine, NotAffine, affine_parts
-from jaxmle.core.dependence import dependence
+from jaxmle.core.dependence import dependence, goes_forward
 from jaxmle.core.evaluation import derivatives
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms import slopes as pull
@@ -184,8 +184,10 @@ class Predictor:
 
     def bend(self, rows, weights, direction):
         """The sum over rows of J' W eta'', with ``weights`` (n, k, k) and eta'' the second derivative of the moving
-        numbers of eta along a ``direction`` of the flat point."""
+        numbers of eta along a ``direction`` of the flat point; zero where it can only be differentiated backward."""
         flat, eta = self._of_flat(rows)
+        if not goes_forward(eta, flat):
+            return jnp.zeros_like(flat)
 
         def slope(flat):
             return jax.jvp(eta, (flat,), (direction,))[1]

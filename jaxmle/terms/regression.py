@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmle.core.dependence import goes_forward
 from jaxmle.core.evaluation import OBSERVED, OPG, Evaluation
 from jaxmle.core.tree import as_array, as_leaf, is_traced
 from jaxmle.terms import rows as row_tools
@@ -89,17 +90,16 @@ class Regression(Term):
         return jnp.where(bad[:, None], jnp.nan, scores(rows))
 
     def is_bent(self, lift, point):
-        return self.predictor_at(lift, point).bent
+        return hasattr(self.density, "best_scale") and self.predictor_at(lift, point).bent
 
     def bend(self, lift, point, direction):
+        if not self.is_bent(lift, point):
+            return jnp.zeros_like(direction)
         predictor = self.predictor_at(lift, point)
 
         def bend_block(block, weights):
-            eta, moving = predictor(block["x"]), predictor.moving
-            weighing = self._stand_in(eta, moving, block["y"], True)
-            if weighing is None:
-                weighing = noise_derivatives(self.log_density, eta, moving, block["y"], 2, predictor.constant)[2]
-            return predictor.bend(block["x"], -row_tools.weighted(weighing, weights), direction)
+            information = self.information(predictor(block["x"]), predictor.moving)
+            return predictor.bend(block["x"], row_tools.weighted(information, weights), direction)
 
         return row_tools.sum_over_blocks(bend_block, {"x": self.x, "y": self.y}, self.weights, self.block)
 
@@ -118,6 +118,8 @@ class Regression(Term):
             moved = lift((*point[:place], leaf, *point[place + 1 :]))
             return over_rows(lambda row: self.predict(moved, row)[1], self.x)(rows["x"])[0]
 
+        if not goes_forward(scale_of, point[place]):
+            return None
         return place, scale_of, best(rows["y"], predictor(rows["x"])[0], 1.0 if self.weights is None else self.weights)
 
     def predictor_at(self, lift, point) -> Predictor:
@@ -126,14 +128,13 @@ class Regression(Term):
 
     def _stand_in(self, eta, moving, y, bent: bool):
         """Second derivatives in eta, row by row, that are simpler than those of the log-density, and nowhere those of a
-        minimum, (n, k, k): of something below it that touches it, or minus the expected information where the predictor
-        is ``bent``. None where the density has neither, as many: its own are as good."""
+        minimum, (n, k, k): of something below it that touches it, or of normal noise around a ``bent`` predictor minus
+        the expected information. None for other densities: their own are as good, and the expected ones may be dear."""
         surrogate = getattr(self.density, "surrogate", None)
         if surrogate is not None and moving_numbers(eta, moving).tolist() == [0]:
             bends = jax.vmap(lambda y, eta: surrogate(y, *eta))(row_tools.open_shared(y), eta)
             return None if bends is None else bends[:, None, None]
-        has_information = bent and getattr(self.density, "information", None) is not None
-        return -self.information(eta, moving) if has_information else None
+        return -self.information(eta, moving) if bent and hasattr(self.density, "best_scale") else None
 
     def information(self, eta, moving):
         """The expected information in the moving parts of eta, row by row, (n, k, k)."""

@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmle.core.evaluation import Evaluation
 from jaxmle.core.tree import as_array, is_traced, named_leaves
 from jaxmle.terms.idle import counting, replaced, without_idle
 
@@ -120,10 +119,8 @@ def block_rows(n: int, data, block: int | None) -> int:
     return math.ceil(n / even)
 
 
-def sum_over_blocks(
-    evaluate: Callable[..., Evaluation], data, weights, block: int | None, unsound: Callable | None = None
-) -> Evaluation:
-    """The sum of ``evaluate(rows, weights)`` over blocks of the rows of ``data``.
+def sum_over_blocks(evaluate: Callable, data, weights, block: int | None, unsound: Callable | None = None) -> Any:
+    """The sum of ``evaluate(rows, weights)``, an evaluation or an array, over blocks of the rows of ``data``.
 
     ``weights`` may be None; it stays so where there is one block only. Blocks are equal but for the last, which
     starts early enough to be full: the rows it shares with the block before it count nothing the second time. What is
