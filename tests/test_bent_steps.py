@@ -49,8 +49,9 @@ def test_the_bend_is_the_second_derivative_pulled_back(block):
     information = jnp.diag(jnp.array([1.0, 2.0])) / 0.3**2
     expected = jnp.einsum("n,nki,kl,nl->i", WEIGHTS, first, information, second)
     term = _term(weights=WEIGHTS, y=jnp.where(WEIGHTS == 0, jnp.nan, Y), block=block)
-    found = (2.0 * term + jm.priors.normal("a")).bend(lambda point: space.params(point[0]), (z,), direction)
-    np.testing.assert_allclose(found, 2.0 * expected, rtol=1e-12)
+    objective = 2.0 * term + jm.priors.normal("a")
+    found = objective.bend(space.lift, space.point(z), lambda t: space.point(z + t * direction))
+    np.testing.assert_allclose(jax.vjp(space.flat_point, z)[1](found)[0], 2.0 * expected, rtol=1e-12)
 
 
 def test_a_bent_step_goes_round_the_bend():
@@ -62,7 +63,8 @@ def test_a_bent_step_goes_round_the_bend():
     assert bool(state.whole)
 
     def bend(z, direction):
-        return _term().bend(lambda point: space.params(point[0]), (z,), direction)
+        found = _term().bend(space.lift, space.point(z), lambda t: space.point(z + t * direction))
+        return jax.vjp(space.flat_point, z)[1](found)[0]
 
     def predicted(z):
         return jax.vmap(lambda x: _decay(space.params(z), x)[0])(X)

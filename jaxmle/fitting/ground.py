@@ -48,7 +48,8 @@ def _guide(jacobian, objective: Objective, space: Space, solver) -> Callable:
 
     def bend(z, direction):
         with jax.default_matmul_precision("highest"):
-            return objective.bend(lambda point: space.params(point[0]), (z,), direction)
+            found = objective.bend(space.lift, space.point(z), lambda t: space.point(z + t * direction))
+        return jax.vjp(space.flat_point, z)[1](found)[0]
 
     def settle(z):
         found = None if jacobian else objective.noise_scale(space.lift, space.point(z))

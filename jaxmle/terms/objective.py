@@ -41,11 +41,11 @@ class Term(eqx.Module):
         """Whether it is of normal noise around a prediction whose slopes change with the ``point``."""
         return False
 
-    def bend(self, lift: Callable, point: tuple, direction) -> Any:
-        """How the prediction bends along ``direction``, pulled back as a gradient is: the sum over rows of J' W eta'',
-        with eta'' its second derivative and W what the Gauss-Newton curvature weighs it with; zero where there is no
-        prediction."""
-        return jnp.zeros_like(direction)
+    def bend(self, lift: Callable, point: tuple, along: Callable) -> Any:
+        """How the prediction bends on the way ``along(t)`` from the ``point`` (t = 0), pulled back to the flat point
+        as a gradient is: the sum over rows of J' W eta'', with eta'' its second derivative in t and W what the
+        Gauss-Newton curvature weighs it with; zero where there is no prediction."""
+        return jnp.zeros_like(flatten_point(point)[0])
 
     def noise_scale(self, lift: Callable, point: tuple) -> tuple[int, Callable, Any] | None:
         """Which leaf of ``point`` the scale of the noise around a prediction is made of, how, and the best scale given
@@ -120,10 +120,10 @@ class Objective(Term):
     def is_bent(self, lift, point):
         return any(term.is_bent(lift, point) for term in self.terms)
 
-    def bend(self, lift, point, direction):
-        total = jnp.zeros_like(direction)
+    def bend(self, lift, point, along):
+        total = super().bend(lift, point, along)
         for term, factor in zip(self.terms, self.factors, strict=True):
-            piece = term.bend(lift, point, direction)
+            piece = term.bend(lift, point, along)
             total = total + (piece if factor is None else jnp.asarray(factor, piece.dtype) * piece)
         return total
 

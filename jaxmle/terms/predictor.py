@@ -179,30 +179,26 @@ class Predictor:
 
     def _curved(self, rows, slopes):
         """The sum over rows and parts of slope times the second derivative of eta."""
-        flat, eta = self._of_flat(rows)
-        return derivatives(lambda flat: jnp.sum(slopes * eta(flat)), flat, 2)[2]
-
-    def bend(self, rows, weights, direction):
-        """The sum over rows of J' W eta'', with ``weights`` (n, k, k) and eta'' the second derivative of the moving
-        numbers of eta along a ``direction`` of the flat point; zero where it can only be differentiated backward."""
-        flat, eta = self._of_flat(rows)
-        if not goes_forward(eta, flat):
-            return jnp.zeros_like(flat)
-
-        def slope(flat):
-            return jax.jvp(eta, (flat,), (direction,))[1]
-
-        second = jax.jvp(slope, (flat,), (direction,))[1]
-        return jax.vjp(eta, flat)[1](jnp.sum(weights * second[:, None, :], axis=2))[0]
-
-    def _of_flat(self, rows) -> tuple[Any, Callable]:
-        """The flat point, and the moving numbers of eta in each of ``rows``, (n, k), as a function of it."""
         flat, cut = flatten_point(self.point)
+        return derivatives(lambda flat: jnp.sum(slopes * self._moving_at(cut(flat), rows)), flat, 2)[2]
 
-        def eta(flat):
-            return flat_moving(over_rows(lambda row: self.function(cut(flat), row), self.x)(rows), self.moving)
+    def bend(self, rows, weights, along: Callable):
+        """The sum over rows of J' W eta'' in the flat point, with ``weights`` (n, k, k) and eta'' the second derivative
+        of the moving numbers of eta in t, at zero, of the points ``along(t)``; zero where eta can only be
+        differentiated backward."""
+        zero, one = jnp.zeros((), weights.dtype), jnp.ones((), weights.dtype)
 
-        return flat, eta
+        def eta(t):
+            return self._moving_at(along(t), rows)
+
+        if not goes_forward(eta, zero):
+            return jnp.zeros(self.size, weights.dtype)
+        second = jax.jvp(lambda t: jax.jvp(eta, (t,), (one,))[1], (zero,), (one,))[1]
+        return pull.gradient(self.slopes(rows), self.size, jnp.sum(weights * second[:, None, :], axis=2))
+
+    def _moving_at(self, point, rows):
+        """The moving numbers of eta in each of ``rows``, (n, k), at a ``point``."""
+        return flat_moving(over_rows(lambda row: self.function(point, row), self.x)(rows), self.moving)
 
 
 @jax.custom_jvp

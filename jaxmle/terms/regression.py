@@ -92,14 +92,14 @@ class Regression(Term):
     def is_bent(self, lift, point):
         return hasattr(self.density, "best_scale") and self.predictor_at(lift, point).bent
 
-    def bend(self, lift, point, direction):
+    def bend(self, lift, point, along):
         if not self.is_bent(lift, point):
-            return jnp.zeros_like(direction)
+            return super().bend(lift, point, along)
         predictor = self.predictor_at(lift, point)
 
         def bend_block(block, weights):
             information = self.information(predictor(block["x"]), predictor.moving)
-            return predictor.bend(block["x"], row_tools.weighted(information, weights), direction)
+            return predictor.bend(block["x"], row_tools.weighted(information, weights), along)
 
         return row_tools.sum_over_blocks(bend_block, {"x": self.x, "y": self.y}, self.weights, self.block)
 
