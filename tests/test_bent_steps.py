@@ -79,6 +79,21 @@ def test_a_bent_step_goes_round_the_bend():
     assert jnp.linalg.norm(state.step) > 1e-3
 
 
+def test_a_short_step_is_bent_as_stiffly_as_it_was_shortened():
+    """With the shift that made it short: half of what (A + shift D^2)^-1 goes against the bend."""
+    space, values = _at(_start(0.3))
+    z = space.to_z(values)
+    ground = ground_of(False, _term(), space, z, Newton())
+    solver = Newton(radius=0.02)
+    state = solver.update(solver.init(z, 1e-19, jnp.ones(3)), ground.evaluate(z))
+    assert float(state.shift) > 0.1
+    against = jnp.array([0.3, -0.2, 0.1])
+    matrix = state.evaluation.gauss_newton + state.shift * jnp.diag(state.scale**2)
+    half = -0.5 * jnp.linalg.solve(matrix, 0.1 * against)
+    np.testing.assert_allclose(bent(state, lambda *_: 0.1 * against), state.step + half, rtol=1e-12)
+    np.testing.assert_array_equal(bent(state, lambda *_: 1e9 * against), state.step)
+
+
 @pytest.mark.parametrize("weights", [1.0, WEIGHTS], ids=["all", "weighted"])
 def test_at_the_best_scale_the_log_likelihood_is_level(weights):
     def log_likelihood(scale):
