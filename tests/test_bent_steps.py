@@ -246,3 +246,20 @@ def test_what_is_computed_beside_an_affine_output_need_not_be_affine(wrap):
     (found,) = affine_parts(lambda p: [both(p)[1]], (jnp.zeros(2), jnp.zeros(())))
     assert found.design is None
     assert found.coordinates.tolist() == [2]
+
+
+def test_it_ends_at_rounding_where_the_curvature_is_ill_conditioned():
+    """Where a try is lost in rounding and the gradient grew by it, less left to be gained is still nearer: without
+    that one fit in twenty-four ends 8e-8 standard errors short."""
+    x = jnp.linspace(7.4, 26.0, 60)
+
+    def mean(p, x):
+        return p["b1"] * (p["b2"] + x) ** (-1 / p["b3"])
+
+    for seed in range(12):
+        noise = 0.0015 * np.random.default_rng(seed).normal(size=60)
+        y = np.round(-2500.0 * (46.0 + np.asarray(x)) ** (-1 / 0.93) + noise, 6)
+        far = jm.fit(jm.models.nonlinear_least_squares(mean, x, y, {"b1": -1500.0, "b2": 45.0, "b3": 0.85}))
+        start = {name: 1.001 * float(far.params[name]) for name in ("b1", "b2", "b3")}
+        near = jm.fit(jm.models.nonlinear_least_squares(mean, x, y, start))
+        assert max(float(fit.newton_decrement) for fit in (far, near)) < 1e-8
