@@ -66,7 +66,8 @@ class Fit(eqx.Module):
 
         Arguments: ``objective``, a term, a sum of terms or a problem; ``start``, a tree of parameters with their
         marks, as for ``jm.fit``. ``newton_decrement`` says how far from a maximum the values are. The log-densities
-        have the derivatives of the model at the values given, in these and in data, weights and numbers of priors.
+        have the derivatives of the model at the values given, in these and in data, weights and numbers of priors;
+        ``newton_decrement`` and ``gradient_norm`` are taken for constants.
 
         Errors: those of ``jm.fit`` about the start, the data and the weights.
 
