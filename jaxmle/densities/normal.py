@@ -52,8 +52,19 @@ def logpdf(y: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Float[Array, "..."
 def best_scale(y: Float[Array, " n"], loc: Float[Array, " n"], weights: ArrayLike = 1.0) -> Float[Array, ""]:
     """The scale at which the log-likelihood of rows is highest, given their ``loc``: the root mean square deviation.
 
-    >>> round(float(best_scale(jnp.array([1.0, 3.0]), jnp.array([0.0, 0.0]))), 4)
-    2.2361
+    Args:
+        y: observations, shape ``(n,)``.
+        loc: their means, shape ``(n,)``, in the units of y.
+        weights: case weights, a number or of shape ``(n,)``, not all zero.
+
+    Returns:
+        One number, in the units of y; zero where every y is its loc.
+
+    Example:
+        >>> round(float(best_scale(jnp.array([1.0, 3.0]), jnp.array([0.0, 0.0]))), 4)
+        2.2361
+
+    Source: Johnson, Kotz and Balakrishnan (1994), volume 1, section 13.7.
     """
     y, loc, weights = floats(y, loc, weights)
     square = (y - loc) ** 2

@@ -14,7 +14,7 @@ from jaxmle.solvers.penalty import Penalty
 from jaxmle.terms.objective import Objective, as_objective
 
 _ROUNDS = 8  # of Newton's method for the log of a scale, which is exact in one where the number in z is that log
-_THERE = 1e-3
+_THERE = 1e-3  # of its log: nearer, it is taken
 
 
 class Ground(NamedTuple):
