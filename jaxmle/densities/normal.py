@@ -64,7 +64,8 @@ def best_scale(y: Float[Array, " n"], loc: Float[Array, " n"], weights: ArrayLik
         >>> round(float(best_scale(jnp.array([1.0, 3.0]), jnp.array([0.0, 0.0]))), 4)
         2.2361
 
-    Source: Johnson, Kotz and Balakrishnan (1994), volume 1, section 13.7.
+    Source: where the derivative in the scale is zero; Bates and Watts (1988), "Nonlinear
+    Regression Analysis", section 2.2.
     """
     y, loc, weights = floats(y, loc, weights)
     square = (y - loc) ** 2

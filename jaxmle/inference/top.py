@@ -34,7 +34,8 @@ def standard_errors_away(objective: Objective, fit: Fit, cov):
     """By how many standard errors of ``cov``, the covariance of the scalars, a Newton step moves some scalar of a
     ``fit`` for whose maximum no solver vouches, at the most; zero at others, NaN where there is no such step.
 
-    In units of the errors, and not of log-likelihood, it holds for a loss too. A scalar without an error is passed over.
+    In units of the errors, and not of log-likelihood, it holds for a loss too. A scalar without an error is passed
+    over.
     """
     status = fit.status
     if not (is_traced(status) or codes.is_unfinished(np.asarray(status))):
