@@ -8,7 +8,10 @@ import pytest
 from batch_cases import LANES, START, curves, lane_of, logistic, models, noise, same
 
 import jaxmle as jm
+from jaxmle.fitting import chunks
 from jaxmle.fitting.chunks import vmapped_in_chunks
+from jaxmle.fitting.queue import Lanes, Task
+from jaxmle.parameters.space import Space
 
 
 def test_lanes_of_a_prior_scale_alone():
@@ -204,3 +207,30 @@ def test_a_number_of_python_has_no_lanes():
         return jax.grad(lambda a: square({"a": a, "b": b}))(3.0)
 
     np.testing.assert_array_equal(jax.jit(jax.vmap(slope))(jnp.arange(3.0)), [0.0, 6.0, 12.0])
+
+
+def test_lanes_of_products_lie_by_columns_and_find_the_same(monkeypatch):
+    """An affine predictor takes products of columns, which are faster so; what else there is lies as it came."""
+    x, y = logistic()
+
+    def by_columns(objective, start):
+        space, values = Space.of(start)
+        whole = objective, space, values
+        own = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], whole)
+        return Task.of(Lanes(own, jax.tree.map(lambda _: None, whole)), None, 1e-9, 50, None, False).by_columns
+
+    beta = {"beta": jnp.zeros(3)}
+    regression = jm.regression(jm.densities.bernoulli, lambda p, row: (row @ p["beta"],), x[0], y[0])
+    bent = jm.regression(jm.densities.bernoulli, lambda p, row: (jnp.sin(row @ p["beta"]),), x[0], y[0])
+    assert by_columns(regression, beta)
+    assert by_columns(regression + jm.priors.normal("beta"), beta)
+    assert not by_columns(bent, beta)
+    assert not by_columns(jm.likelihood(lambda p, d: -((d @ p["beta"]) ** 2), x[0]), beta)
+    monkeypatch.setattr(chunks, "CPU_NUMBERS", 7 * 4 * x.shape[1])  # seven lanes at once
+    problems = models(x, y)
+    fits = jm.fit_batch(problems)
+    found = jax.vmap(jm.infer, in_axes=(jm.lane_axes(problems), 0))(problems, fits)
+    for i in (0, 6, 7, 40):
+        alone = models(x[i : i + 1], y[i : i + 1])
+        fit = jax.tree.map(lambda leaf, i=i: leaf[i], fits)
+        np.testing.assert_allclose(found.cov[i], jm.infer(lane_of(alone, 0), fit).cov, rtol=1e-12)

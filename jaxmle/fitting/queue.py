@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxmle.core import status as codes
+from jaxmle.core.lanes import transposed
 from jaxmle.fitting import program
 from jaxmle.fitting.chunks import in_chunks, lanes_in_cache
 from jaxmle.fitting.ground import ground_of
@@ -100,8 +101,8 @@ program.PROGRAMS.append(maximise_lanes)
 
 
 class Slots(eqx.Module):
-    """What is being worked on: in each slot the numbers of a lane, the state of its climb, and which lane it is (the
-    number of lanes where there is none)."""
+    """What is being worked on: in each slot the numbers of a lane, as the task lays them out, the state of its climb,
+    and which lane it is (the number of lanes where there is none)."""
 
     own: Any
     state: Any
@@ -109,7 +110,8 @@ class Slots(eqx.Module):
 
 
 class Task(eqx.Module):
-    """The lanes and how they are climbed, each method for one lane but for those of the queue."""
+    """The lanes and how they are climbed, each method for one lane but for those of the queue. ``by_columns``: while
+    they are worked on their matrices are transposed in memory."""
 
     lanes: Lanes
     solver: Any
@@ -117,6 +119,7 @@ class Task(eqx.Module):
     max_steps: Any
     limit: Callable | None = eqx.field(static=True)
     jacobian: bool = eqx.field(static=True)
+    by_columns: bool = eqx.field(static=True)
 
     @classmethod
     def of(cls, lanes, solver, tolerance, max_steps, limit, jacobian) -> "Task":
@@ -125,12 +128,13 @@ class Task(eqx.Module):
         def look(own):
             objective, space, values = lanes.whole(own)
             objective.check_structure()
-            return space.to_z(values)
+            z = space.to_z(values)
+            return z, objective.takes_products(space.lift, space.point(z))
 
-        start = jax.eval_shape(look, jax.eval_shape(lambda: lanes.at(0)))
+        start, by_columns = eqx.filter_eval_shape(look, jax.eval_shape(lambda: lanes.at(0)))
         objective = lanes.whole(lanes.own)[0]
         solver = choose(start.size, as_objective(objective).is_rough)[0] if solver is None else solver
-        return cls(lanes, solver, tolerance_in(start.dtype, tolerance), max_steps, limit, jacobian)
+        return cls(lanes, solver, tolerance_in(start.dtype, tolerance), max_steps, limit, jacobian, by_columns)
 
     def begin(self, own):
         """The state that asks for the start."""
@@ -165,15 +169,15 @@ class Task(eqx.Module):
     def found(self, width: int) -> Found:
         """What was found of every lane."""
         if hasattr(self.solver, "search"):
-            return in_chunks(self.alone, (self.lanes.own,), width)
-        return in_chunks(self.conclude, (self.lanes.own, self.run(width)), width)
+            return in_chunks(self.alone, (self.lanes.own,), width, self.by_columns)
+        return in_chunks(self.conclude, (self.lanes.own, self.run(width)), width, self.by_columns)
 
     def run(self, width: int) -> Ended:
         """Where the climb of every lane ended."""
         count = self.lanes.count
         own = jax.tree.map(lambda leaf: jnp.zeros((width, *leaf.shape[1:]), leaf.dtype), self.lanes.own)
         state = _zeros(jax.eval_shape(jax.vmap(self.begin), own))
-        slots = Slots(own, state, jnp.full(width, count))
+        slots = Slots(self.laid_out(own), state, jnp.full(width, count))
         ended = _zeros(jax.eval_shape(jax.vmap(Ended.of), state))
         ended = jax.tree.map(lambda leaf: jnp.zeros((count, *leaf.shape[1:]), leaf.dtype), ended)
 
@@ -193,6 +197,10 @@ class Task(eqx.Module):
         state = slots.state
         return (slots.lane < self.lanes.count) & (state.status == codes.RUNNING) & (state.steps < self.max_steps)
 
+    def laid_out(self, own):
+        """The numbers of lanes as they lie in the slots, and those in the slots as they were."""
+        return transposed(own) if self.by_columns else own
+
     def work(self, slots: Slots, more) -> Slots:
         """The slots after as many steps as it takes for some of them to fall idle, or all where no ``more`` wait."""
         least = jnp.where(more, slots.lane.size - max(1, slots.lane.size // 4), 0)
@@ -202,7 +210,7 @@ class Task(eqx.Module):
 
         def step(state):
             running = self.running(Slots(slots.own, state, slots.lane))
-            return _where(running, jax.vmap(self.step)(slots.own, state), state)
+            return _where(running, jax.vmap(self.step)(self.laid_out(slots.own), state), state)
 
         return Slots(slots.own, jax.lax.while_loop(busy, step, slots.state), slots.lane)
 
@@ -215,8 +223,8 @@ class Task(eqx.Module):
         ended = jax.tree.map(lambda all, leaf: all.at[into].set(leaf, mode="drop"), ended, here)
         lane = jnp.minimum(next + jnp.cumsum(idle) - 1, count)
         fresh = idle & (lane < count)
-        own = _where(fresh, self.lanes.at(jnp.minimum(lane, count - 1)), slots.own)
-        state = _where(fresh, jax.vmap(self.begin)(own), slots.state)
+        own = _where(fresh, self.laid_out(self.lanes.at(jnp.minimum(lane, count - 1))), slots.own)
+        state = _where(fresh, jax.vmap(self.begin)(self.laid_out(own)), slots.state)
         lane = jnp.where(idle, lane, slots.lane)
         return Slots(own, state, lane), ended, next + jnp.sum(fresh)
 

@@ -37,6 +37,10 @@ class Term(eqx.Module):
         """The gradient of each row's log-likelihood, unweighted, in the flattened ``point``, (n, d); None where there
         are no rows: a prior, or a likelihood that gives one number for all its data."""
 
+    def takes_products(self, lift: Callable, point: tuple) -> bool:
+        """Whether most of its work is products of columns of its data, with each other or with the flat ``point``."""
+        return False
+
     def is_bent(self, lift: Callable, point: tuple) -> bool:
         """Whether it is of normal noise around a prediction whose slopes change with the ``point``."""
         return False
@@ -116,6 +120,9 @@ class Objective(Term):
             if piece is not None:
                 pieces.append(piece if factor is None else jnp.asarray(factor, piece.dtype) * piece)
         return jnp.concatenate(pieces) if pieces else None
+
+    def takes_products(self, lift, point):
+        return any(term.takes_products(lift, point) for term in self.terms)
 
     def is_bent(self, lift, point):
         return any(term.is_bent(lift, point) for term in self.terms)

@@ -156,9 +156,14 @@ class Regression(Term):
     def is_concave(self, lift, point) -> bool:
         """Whether it is known to be log-concave in the flat ``point``: what moves is affine in it, and the density
         log-concave in that."""
-        predictor = self.predictor_at(lift, point)
         concave = getattr(self.density, "CONCAVE_IN", ())
-        return all(j in concave and predictor.parts[j].affine is not None for j in predictor.moving)
+        moving = self.predictor_at(lift, point).moving
+        return all(j in concave for j in moving) and self.takes_products(lift, point)
+
+    def takes_products(self, lift, point):
+        """Whether what moves is affine in the flat ``point``."""
+        predictor = self.predictor_at(lift, point)
+        return all(predictor.parts[j].affine is not None for j in predictor.moving)
 
     def every(self, stride: int) -> "Regression":
         """The term with every ``stride``-th row."""

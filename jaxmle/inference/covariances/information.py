@@ -1,6 +1,7 @@
 """The information in z: observed, expected, or the outer product of the gradient."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -40,7 +41,11 @@ def information(asked: Asked, kind: str) -> Evaluation:
     return asked.space.pull_back(total, asked.z, False) + priors
 
 
-@vmapped_in_chunks
+def _takes_products(asked: Asked) -> bool:
+    return asked.objective.takes_products(asked.space.lift, asked.space.point(asked.z))
+
+
+@functools.partial(vmapped_in_chunks, takes_products=_takes_products)
 def _observed(asked: Asked) -> Evaluation:
     return evaluate_in_z(asked.objective, asked.space, asked.z, 2, asked.jacobian)
 
