@@ -1,10 +1,16 @@
 """What every density does with its arguments before and after its formula."""
 
+import functools
+import operator
+from collections.abc import Callable
+
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float
 
+from jaxmle.core.linalg import UNROLLED
 from jaxmle.core.quotient import quotient
 
 
@@ -38,6 +44,15 @@ def spread(shape: tuple[int, ...] | None, *parameters: ArrayLike) -> list[Float[
     arrays = common(*parameters)
     shape = jnp.broadcast_shapes(*(x.shape for x in arrays)) if shape is None else shape
     return [jnp.broadcast_to(x, shape) for x in arrays]
+
+
+def sum_over_last(function: Callable, *arrays: Float[Array, "... k"]) -> Float[Array, "..."]:
+    """The sum over the last axis of a `function` of single entries, written out where it is short: XLA makes no vector
+    code of what runs along a short axis."""
+    size = arrays[0].shape[-1]
+    if size > UNROLLED:
+        return jnp.sum(jax.vmap(function, in_axes=-1, out_axes=-1)(*arrays), axis=-1)
+    return functools.reduce(operator.add, [function(*(x[..., k] for x in arrays)) for k in range(size)])
 
 
 def is_count(y: Float[Array, "..."]) -> Bool[Array, "..."]:

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 from jaxmle.core.elementary import ln
 from jaxmle.core.quotient import log_quotient
 from jaxmle.core.special import binet, poisson_deviance
-from jaxmle.densities._inputs import common, floats
+from jaxmle.densities._inputs import common, floats, sum_over_last
 
 SUPPORT = "positive numbers that sum to one"
 CONCAVE_IN = (0,)  # the places of the parameters that it is jointly log-concave in, the others held
@@ -55,12 +55,14 @@ def logpdf(y: ArrayLike, alpha: ArrayLike) -> Float[Array, "..."]:
     y, alpha = floats(y, alpha)
     ok = support(y, alpha)
     y_ok = jnp.where(ok[..., None], y, 1 / y.shape[-1])
-    alpha = alpha.reshape((1,) * (y.ndim - alpha.ndim) + alpha.shape)
     total = jnp.sum(alpha, axis=-1)
-    expected, log_y = total[..., None] * y_ok, ln(y_ok)
-    deviance = poisson_deviance(alpha, log_y, expected, log_quotient(expected, alpha))
-    terms = 0.5 * (jnp.log(alpha) - log(2 * pi)) - binet(alpha) - deviance - log_y
-    value = jnp.sum(terms, axis=-1) - 0.5 * (jnp.log(total) - log(2 * pi)) + binet(total)
+
+    def of_share(y, alpha):
+        expected, log_y = total * y, ln(y)
+        deviance = poisson_deviance(alpha, log_y, expected, log_quotient(expected, alpha))
+        return 0.5 * (jnp.log(alpha) - log(2 * pi)) - binet(alpha) - deviance - log_y
+
+    value = sum_over_last(of_share, y_ok, alpha) - 0.5 * (jnp.log(total) - log(2 * pi)) + binet(total)
     return jnp.where(jnp.any(jnp.isnan(y), axis=-1), jnp.nan, jnp.where(ok, value, -jnp.inf))
 
 
