@@ -8,6 +8,7 @@ import pathlib
 import jax
 import jaxlib
 import pytest
+import quick
 
 # Compiling is most of what the tests do, and with these it takes a fifth of the time.
 FLAGS = [
@@ -58,3 +59,26 @@ def pytest_runtest_teardown():
 def _drop_programs():
     jax.clear_caches()
     gc.collect()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="also what takes long; naming files or tests does that too")
+    parser.addoption("--quick", action="store_true", help="leave out what takes long (the rule when nothing is named)")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "always: run however long it takes; see tests/quick.py")
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.all:
+        config.option.quick = True  # xdist hands options, and not where the arguments came from, to its workers
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.option.quick:
+        return
+    items[:], left_out = quick.apart(items)
+    config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if config.option.quick:
+        terminalreporter.write_line("A quick run: part of what takes long was left out. --all runs everything.")

@@ -21,6 +21,7 @@ from jaxmle.solvers import trust_region
 # Each lane as if alone
 
 
+@pytest.mark.always
 def test_lanes_equal_a_loop_of_fits():
     data, weights = curves()
     objective = jm.likelihood(noise, data, weights) + jm.priors.normal("beta", scale=2.0)
@@ -41,6 +42,7 @@ def test_the_tree_is_that_of_a_vmapped_fit():
     assert [leaf.shape for leaf in jax.tree.leaves(fits)] == [leaf.shape for leaf in jax.tree.leaves(vmapped)]
 
 
+@pytest.mark.always
 def test_estimates_and_errors_are_those_of_statsmodels():
     x, y = logistic()
     problems = models(x, y)

@@ -105,6 +105,7 @@ def test_weights_have_their_moments(linear, kind, labels, variance):
         np.testing.assert_allclose(((units - 1) ** 3).mean(), 1.0, atol=4 * 3 / np.sqrt(size))
 
 
+@pytest.mark.always
 def test_a_draw_is_the_fit_with_its_weights(linear):
     problem, fit = linear
     weights = _weights(_scheme(problem, fit, "cluster", GROUPS), 20)[:3]

@@ -276,6 +276,7 @@ def changed(path, process, before):
         time.sleep(0.001)
 
 
+@pytest.mark.always
 def test_killed_at_ten_random_moments_it_ends_bit_for_bit_where_the_other_does(tmp_path):
     straight = outcome(start(tmp_path, "straight"), tmp_path, "straight")
     moments, path = random.Random(0), tmp_path / "killed.run"

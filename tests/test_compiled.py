@@ -41,6 +41,7 @@ print(len(hits), len(misses))
 """
 
 
+@pytest.mark.always
 def test_a_second_process_finds_every_program_in_the_cache(tmp_path):
     counts = []
     for _ in range(2):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import statsmodels.api as sm
 
 from jaxmle import cli
@@ -46,6 +47,7 @@ def test_what_the_demo_says_to_repeat_gives_the_same_table(capsys):
     assert capsys.readouterr().out == by_python
 
 
+@pytest.mark.always
 def test_demo_runs_as_a_program_of_its_own_in_float64(capsys):
     assert cli.main(["demo"]) == 0
     expected = capsys.readouterr().out

@@ -160,6 +160,7 @@ def code_blocks(path):
     return re.findall(r"```python\n(.*?)```(?:\n\nprints\n\n```text\n(.*?)```)?", text, flags=re.S)
 
 
+@pytest.mark.always
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
 def test_code_blocks_of_the_documents_run(name, capsys):
     blocks = code_blocks(ROOT / name)
@@ -179,6 +180,7 @@ def test_readme_gives_the_command_that_ci_runs():
     assert commands[1] in script
 
 
+@pytest.mark.always
 def test_importing_leaves_heavy_packages_alone():
     code = "import jaxmle, sys; print([m for m in ('pandas', 'formulaic', 'matplotlib', 'scipy') if m in sys.modules])"
     before = "import jax, equinox, optax, sys; print([m for m in ('pandas', 'formulaic', 'matplotlib', 'scipy')"

@@ -68,6 +68,7 @@ def _covariance(name):
     return covariance
 
 
+@pytest.mark.always
 def test_estimates_errors_and_covariance_equal_statsmodels(name):
     peer, _ = _peer(name)
     _, inference = _ours(name)
@@ -310,6 +311,7 @@ def test_an_unknown_covariance_is_refused(grouped):
         jm.infer(*grouped, covariance="robust")
 
 
+@pytest.mark.always
 def test_under_vmap(grouped):
     """Each lane is the inference of its own fit; a table needs one lane."""
 

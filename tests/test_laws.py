@@ -107,6 +107,7 @@ def test_value_is_a_sum_over_rows(seed):
     assert float(inference.nobs) == weights.sum()
 
 
+@pytest.mark.always
 @few
 @hypothesis.given(seeds)
 def test_weight_two_is_the_row_twice(seed):

@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 networks = importlib.import_module("benchmarks.training")
 
 
+@pytest.mark.always
 def test_mlp_reads_digits():
     fit, right = networks.train_mlp()
     assert right >= 0.96

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
 
+pytestmark = pytest.mark.always
 FOLDER = Path(__file__).parent.parent / "notebooks"
 
 

@@ -60,6 +60,7 @@ def _minuit(names):
     return m
 
 
+@pytest.mark.always
 def test_published_intervals_of_r():
     # confint(glm.D93) of R 4: its profile is interpolated by a spline, so four digits.
     _, _, profile = _dobson()
