@@ -1,5 +1,7 @@
 """What lanes may differ in, and the axes that say so."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -12,6 +14,7 @@ from jaxmle.fitting import chunks
 from jaxmle.fitting.chunks import vmapped_in_chunks
 from jaxmle.fitting.queue import Lanes, Task
 from jaxmle.parameters.space import Space
+from jaxmle.terms.filled import owns_its_rows
 
 
 def test_lanes_of_a_prior_scale_alone():
@@ -234,3 +237,34 @@ def test_lanes_of_products_lie_by_columns_and_find_the_same(monkeypatch):
         alone = models(x[i : i + 1], y[i : i + 1])
         fit = jax.tree.map(lambda leaf, i=i: leaf[i], fits)
         np.testing.assert_allclose(found.cov[i], jm.infer(lane_of(alone, 0), fit).cov, rtol=1e-12)
+
+
+def test_rows_of_weight_zero_are_replaced_once_where_lanes_own_them():
+    x, y = logistic()
+    weights = np.ones(y.shape)
+    weights[:, ::3] = 0.0
+    x[3, 0], y[5, 3] = np.nan, 7.0  # weight zero
+    beta = {"beta": jnp.zeros(3)}
+
+    def term(x, y, weights):
+        return jm.regression(jm.densities.bernoulli, lambda p, row: (row @ p["beta"],), x, y, weights)
+
+    def rows(params, data):
+        return jm.densities.bernoulli.logpmf(data["y"], data["x"] @ params["beta"])
+
+    lanes = term(x, y, weights)
+    own = jax.tree.map(lambda leaf: leaf, lanes)
+    shared = dataclasses.replace(own, x=None, y=None)
+    assert owns_its_rows(own, lanes)
+    assert owns_its_rows(own + jm.priors.normal("beta"), lanes + jm.priors.normal("beta"))
+    assert not owns_its_rows(shared, lanes)
+    assert not owns_its_rows(term(x, y, None), term(x, y, None))
+    found = jm.fit_batch(lanes, beta)
+    by_hand = jm.fit_batch(jm.likelihood(rows, {"x": x, "y": y}, weights), beta, batch_size=3)
+    for i in range(0, 41, 5):
+        kept = weights[i] > 0
+        alone = jm.fit(term(x[i][kept], y[i][kept], None), beta)
+        for fits in (found, by_hand):
+            assert fits.status[i] == alone.status
+            np.testing.assert_allclose(fits.params["beta"][i], alone.params["beta"], rtol=1e-8)
+            np.testing.assert_allclose(fits.log_likelihood[i], alone.log_likelihood, rtol=1e-12)

@@ -22,6 +22,7 @@ from jaxmle.fitting.chunks import in_chunks, lanes_in_cache
 from jaxmle.fitting.ground import ground_of
 from jaxmle.fitting.program import Ended, Found, concluded, differentiable, tolerance_in, verdict
 from jaxmle.solvers.choice import choose
+from jaxmle.terms.filled import filled, marked, owns_its_rows
 from jaxmle.terms.objective import as_objective
 
 _REFILLS = 16  # how often each slot is filled, unless that leaves less than enough of them
@@ -111,7 +112,7 @@ class Slots(eqx.Module):
 
 class Task(eqx.Module):
     """The lanes and how they are climbed, each method for one lane but for those of the queue. ``by_columns``: while
-    they are worked on their matrices are transposed in memory."""
+    they are worked on their matrices are transposed in memory; ``fills``: and rows of weight zero are replaced."""
 
     lanes: Lanes
     solver: Any
@@ -120,6 +121,7 @@ class Task(eqx.Module):
     limit: Callable | None = eqx.field(static=True)
     jacobian: bool = eqx.field(static=True)
     by_columns: bool = eqx.field(static=True)
+    fills: bool = eqx.field(static=True)
 
     @classmethod
     def of(cls, lanes, solver, tolerance, max_steps, limit, jacobian) -> "Task":
@@ -133,8 +135,20 @@ class Task(eqx.Module):
 
         start, by_columns = eqx.filter_eval_shape(look, jax.eval_shape(lambda: lanes.at(0)))
         objective = lanes.whole(lanes.own)[0]
+        fills = owns_its_rows(lanes.own[0], objective)
+        if fills:
+            own, common = ((marked(part[0], objective), *part[1:]) for part in (lanes.own, lanes.common))
+            lanes = Lanes(own, common)
         solver = choose(start.size, as_objective(objective).is_rough)[0] if solver is None else solver
-        return cls(lanes, solver, tolerance_in(start.dtype, tolerance), max_steps, limit, jacobian, by_columns)
+        return cls(lanes, solver, tolerance_in(start.dtype, tolerance), max_steps, limit, jacobian, by_columns, fills)
+
+    def filled(self, own):
+        """The numbers of a lane, its rows of weight zero replaced."""
+        if not self.fills:
+            return own
+        objective, space, values = self.lanes.whole(own)
+        whole = filled(objective), space, values
+        return jax.tree.map(lambda old, new: None if old is None else new, own, whole, is_leaf=lambda x: x is None)
 
     def begin(self, own):
         """The state that asks for the start."""
@@ -154,14 +168,14 @@ class Task(eqx.Module):
 
     def conclude(self, own, ended: Ended) -> Found:
         """What was found where a climb ended."""
-        objective, space, values = self.lanes.whole(own)
+        objective, space, values = self.lanes.whole(self.filled(own))
         start = space.to_z(values)
         found = concluded(self.jacobian, objective, space, start, self.solver, self.tolerance, self.max_steps, ended)
         return verdict(objective, space, start, found, self.limit, self.jacobian)
 
     def alone(self, own) -> Found:
         """What a solver with a loop of its own finds."""
-        objective, space, values = self.lanes.whole(own)
+        objective, space, values = self.lanes.whole(self.filled(own))
         start = space.to_z(values)
         found = program.solve(self.jacobian, objective, space, start, self.solver, self.tolerance, self.max_steps)
         return verdict(objective, space, start, found, self.limit, self.jacobian)
@@ -203,7 +217,7 @@ class Task(eqx.Module):
 
     def work(self, slots: Slots, more) -> Slots:
         """The slots after as many steps as it takes for some of them to fall idle, or all where no ``more`` wait."""
-        least = jnp.where(more, slots.lane.size - max(1, slots.lane.size // 4), 0)
+        least = jnp.where(more, slots.lane.size - _share(slots.lane.size), 0)
 
         def busy(state):
             return jnp.sum(self.running(Slots(slots.own, state, slots.lane))) > least
@@ -215,18 +229,29 @@ class Task(eqx.Module):
         return Slots(slots.own, jax.lax.while_loop(busy, step, slots.state), slots.lane)
 
     def refill(self, slots: Slots, ended: Ended, next):
-        """The slots with the lanes from ``next`` on in place of those that ended, which are written to ``ended``."""
-        count = self.lanes.count
+        """The slots with lanes from ``next`` on in place of some that ended; all that have are written to ``ended``."""
+        count, width = self.lanes.count, slots.lane.size
         idle = ~self.running(slots)
         into = jnp.where(idle, slots.lane, count)
         here = jax.vmap(Ended.of)(slots.state)
         ended = jax.tree.map(lambda all, leaf: all.at[into].set(leaf, mode="drop"), ended, here)
-        lane = jnp.minimum(next + jnp.cumsum(idle) - 1, count)
-        fresh = idle & (lane < count)
-        own = _where(fresh, self.laid_out(self.lanes.at(jnp.minimum(lane, count - 1))), slots.own)
-        state = _where(fresh, jax.vmap(self.begin)(self.laid_out(own)), slots.state)
-        lane = jnp.where(idle, lane, slots.lane)
-        return Slots(own, state, lane), ended, next + jnp.sum(fresh)
+        size = min(_share(width), count)
+        first = jnp.minimum(next, count - size)
+        entering = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, size), self.lanes.own)
+        entering = jax.vmap(self.filled)(entering)
+        lane = first + jnp.arange(size)
+        places = jnp.argsort(~idle, stable=True)[:size]  # idle ones first
+        fresh = (lane >= next) & idle[places]
+        places = jnp.where(fresh, places, width)
+        slots = Slots(slots.own, slots.state, jnp.where(idle, count, slots.lane))
+        new = Slots(self.laid_out(entering), jax.vmap(self.begin)(entering), lane)
+        slots = jax.tree.map(lambda all, leaf: all.at[places].set(leaf, mode="drop"), slots, new)
+        return slots, ended, next + jnp.sum(fresh)
+
+
+def _share(width: int) -> int:
+    """How many of ``width`` slots fall idle before they are filled again, and are filled at once."""
+    return max(1, width // 4)
 
 
 def _where(condition, new, old):

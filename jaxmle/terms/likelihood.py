@@ -25,6 +25,7 @@ class RowLikelihood(Term):
     data: Any
     weights: Any = None
     block: int | None = eqx.field(static=True, default=None)
+    is_filled: bool = eqx.field(static=True, default=False)
     is_likelihood: ClassVar[bool] = True
 
     def evaluate(self, lift, point, order, curvature=OBSERVED):
@@ -55,7 +56,8 @@ class RowLikelihood(Term):
             return Evaluation(value, jnp.zeros_like(value), magnitude, gradient, observed)
 
         of_block = by_scores if curvature == OPG and order == 2 else evaluate_block
-        return row_tools.sum_over_blocks(of_block, self.data, self.weights, self.block, self._unsound(lift, point))
+        unsound = self._unsound(lift, point)
+        return row_tools.sum_over_blocks(of_block, self.data, self.weights, self.block, unsound, self.is_filled)
 
     def scores(self, lift, point):
         flat, cut = flatten_point(point)

@@ -36,6 +36,7 @@ class Regression(Term):
     y: Any
     weights: Any = None
     block: int | None = eqx.field(static=True, default=None)
+    is_filled: bool = eqx.field(static=True, default=False)
     is_likelihood: ClassVar[bool] = True
 
     @property
@@ -75,7 +76,7 @@ class Regression(Term):
 
         rows = {"x": self.x, "y": self.y}
         return row_tools.sum_over_blocks(
-            evaluate_block, rows, self.weights, self.block, lambda block: predictor.unsound(block["x"])
+            evaluate_block, rows, self.weights, self.block, lambda block: predictor.unsound(block["x"]), self.is_filled
         )
 
     def scores(self, lift, point):
@@ -101,7 +102,8 @@ class Regression(Term):
             information = self.information(predictor(block["x"]), predictor.moving)
             return predictor.bend(block["x"], row_tools.weighted(information, weights), along)
 
-        return row_tools.sum_over_blocks(bend_block, {"x": self.x, "y": self.y}, self.weights, self.block)
+        rows = {"x": self.x, "y": self.y}
+        return row_tools.sum_over_blocks(bend_block, rows, self.weights, self.block, None, self.is_filled)
 
     def noise_scale(self, lift, point):
         best = getattr(self.density, "best_scale", None)

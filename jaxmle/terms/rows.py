@@ -119,21 +119,28 @@ def block_rows(n: int, data, block: int | None) -> int:
     return math.ceil(n / even)
 
 
-def sum_over_blocks(evaluate: Callable, data, weights, block: int | None, unsound: Callable | None = None) -> Any:
+def sum_over_blocks(
+    evaluate: Callable, data, weights, block: int | None, unsound: Callable | None = None, is_filled: bool = False
+) -> Any:
     """The sum of ``evaluate(rows, weights)``, an evaluation or an array, over blocks of the rows of ``data``.
 
     ``weights`` may be None; it stays so where there is one block only. Blocks are equal but for the last, which
     starts early enough to be full: the rows it shares with the block before it count nothing the second time. What is
     in a row of weight zero makes no difference but to the derivative in its weight: see :mod:`jaxmle.terms.idle`.
-    ``unsound(rows)`` says which rows spoil an evaluation, (n,).
+    ``unsound(rows)`` says which rows spoil an evaluation, (n,). Where rows are ``is_filled`` none does, and weights
+    have no derivative: see :mod:`jaxmle.terms.filled`.
     """
-    stand_in = first_that_counts(data, weights)
+    stand_in = None if is_filled else first_that_counts(data, weights)
+
+    def evaluated(evaluate, rows, weights):
+        return evaluate(rows, weights) if is_filled else counting(evaluate, rows, weights, stand_in, unsound)
+
     n = count_rows(data)
     size = block_rows(n, data, block)
     count = math.ceil(n / size)
     if count == 1:
         rows = open_shared(data)
-        return evaluate(rows, None) if weights is None else counting(evaluate, rows, weights, stand_in, unsound)
+        return evaluate(rows, None) if weights is None else evaluated(evaluate, rows, weights)
 
     def at(i):
         start = jnp.minimum(i * size, n - size)
@@ -148,7 +155,7 @@ def sum_over_blocks(evaluate: Callable, data, weights, block: int | None, unsoun
         if weights is None:
             return evaluate(rows, jnp.where(fresh, 1.0, 0.0))
         w = jax.lax.dynamic_slice_in_dim(weights, start, size)
-        return counting(lambda rows, w: evaluate(rows, jnp.where(fresh, w, 0.0)), rows, w, stand_in, unsound)
+        return evaluated(lambda rows, w: evaluate(rows, jnp.where(fresh, w, 0.0)), rows, w)
 
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(at, 0))
     return jax.lax.fori_loop(0, count, lambda i, total: total + at(i), zeros)
