@@ -34,6 +34,25 @@ def test_the_best_of_many_and_the_distinct_maxima():
     assert values[0] > values[1] > values[2]
 
 
+def test_with_the_jacobian_the_highest_is_that_of_the_density_of_z():
+    """Two peaks of a positive number, the lower one with the larger volume: the log-Jacobian is log x."""
+
+    def peaks(params):
+        return jnp.logaddexp(0.5 - 0.5 * ((params["x"] - 1) / 0.3) ** 2, -0.5 * ((params["x"] - 6) / 0.3) ** 2)
+
+    starts = jm.random_starts(KEY, {"x": jm.positive(2.0)}, 64, spread=1.0)
+    plain, _ = jm.fit_best(jm.log_prior(peaks), starts)
+    fit, reached = jm.fit_best(jm.log_prior(peaks), starts, jacobian=True)
+    assert abs(float(plain.params["x"]) - 1) < 0.2
+    assert abs(float(fit.params["x"]) - 6) < 0.2
+    assert float(fit.history["value"].max()) == pytest.approx(float(fit.value + fit.log_jacobian), rel=1e-12)
+    np.testing.assert_array_equal(fit.history["maximum"] == 0, fit.history["value"] > 1.0)
+    y = jnp.array([2.0, 3.0, 1.0])
+    rate = jm.likelihood(lambda p, y: jm.densities.poisson.logpmf(y, jnp.log(p["rate"])), y)
+    _, reached = jm.fit_best(rate, jm.random_starts(KEY, {"rate": jm.positive(2.0)}, 64), jacobian=True)
+    assert int(reached) == 64
+
+
 def test_failures_among_the_starts_are_harmless():
     def cliff(params):
         return jnp.sum(jnp.log(params["x"]) - params["x"])

@@ -85,3 +85,22 @@ def test_steps_that_ran_out_on_the_way_to_a_maximum_do_not_diverge():
     problem = jm.models.poisson_regression(np.ones((400, 1)), y)
     fit = jm.fit(problem, solver=jm.solvers.BHHH(), max_steps=3)
     assert int(fit.status) == codes.OUT_OF_STEPS
+
+
+@pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
+@pytest.mark.parametrize("model", [jm.models.linear, jm.models.logistic, jm.models.poisson_regression])
+@pytest.mark.parametrize("dtype, unit", [(np.float64, 1e-170), (np.float64, 1e-300), (np.float32, 1e-23)])
+def test_a_column_whose_squares_are_too_small_for_the_dtype_is_no_flat_direction(dtype, unit, model, solver):
+    """Along it the curvature is zero and the gradient is not: nothing is known of what is left to gain."""
+    x = X[:, :2] * np.array([1.0, unit])
+    fit = jm.fit(model(x.astype(dtype), np.where(GROUP == 1, 0.0, Y).astype(dtype)), solver=solver)
+    slow = solver is SOLVERS["BHHH"] and model is jm.models.linear  # runs out of steps before it settles
+    assert fit.status == (codes.OUT_OF_STEPS if slow else codes.UNSETTLED)
+    assert "rescale" in fit.message
+
+
+@pytest.mark.parametrize("dtype, unit", [(np.float64, 1e155), (np.float64, 1e300), (np.float32, 1e20)])
+@pytest.mark.parametrize("model", [jm.models.exponential, jm.models.normal])
+def test_a_scale_whose_square_is_too_large_for_the_dtype_is_refused(dtype, unit, model):
+    with pytest.raises(ValueError, match="rescale the data"):
+        jm.fit(model((np.array([1.0, 2.0, 4.0, 3.0]) * unit).astype(dtype)))

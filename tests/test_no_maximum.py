@@ -284,3 +284,14 @@ def test_one_class_of_three_is_separated(unit, solver):
     twice = np.column_stack([x[50:], x[50:, 1]])
     flat = jm.fit(jm.models.logistic(twice, IRIS.target[50:] - 1), solver=solver)
     assert int(flat.status) == codes.FLAT, flat.message
+
+
+@pytest.mark.parametrize("mark", [jm.free, jm.positive])
+@pytest.mark.parametrize("rising", [lambda x: x, lambda x: x**3, jnp.exp, jnp.log, jnp.sqrt])
+def test_what_rises_without_a_top_is_no_estimate(rising, mark):
+    """In the parameter and in its logarithm, with curvature upward, downward and none at all."""
+    fit = jm.fit(jm.log_prior(lambda p: rising(p["x"])), {"x": mark(1.0)})
+    assert not fit.ok
+    assert "rough" not in fit.message
+    if rising is not jnp.log and not (rising is jnp.sqrt and mark is jm.free):
+        assert fit.status == codes.UNBOUNDED

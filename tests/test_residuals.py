@@ -204,7 +204,7 @@ def test_a_trace_ends_where_the_fit_ends(poisson):
     gained = np.asarray(fit.value - climb.value)
     near = (gained < 1e-2) & (gained > 1e-9)
     np.testing.assert_allclose(np.asarray(climb.left)[near], gained[near], rtol=0.1)  # a cubic term of order its root
-    with pytest.raises(ValueError, match="max_steps must be one or more evaluations; it is 0"):
+    with pytest.raises(ValueError, match="max_steps must be a whole number of evaluations, one or more; it is 0"):
         jm.trace(problem, max_steps=0)
     with pytest.raises(TypeError, match="cannot be made inside a trace"):
         jax.jit(lambda y: jm.trace(jm.models.poisson(y)).value)(jnp.asarray(COUNTS))

@@ -42,9 +42,10 @@ def path(tmp_path_factory):
         ({"mark": jm.interval(1.0, lower=0.0, upper=9.0)}, "another space: its marks, their bounds or what is fixed"),
         ({"fixed": 2.0}, "another space"),
         ({"optimiser": optax.adam(0.2)}, "another optimiser, or other settings of it"),
-        ({"optimiser": optax.adam(optax.constant_schedule(0.1))}, "it is of another model|another optimiser"),
+        ({"optimiser": optax.adam(optax.constant_schedule(0.1))}, "another optimiser"),
         ({"optimiser": optax.adamw(0.1)}, "another optimiser"),
         ({"held_out": Y + 1.0}, "another held_out"),
+        ({"average": True}, "another average"),
     ],
 )
 def test_what_changed_since_is_named(path, change, says):

@@ -140,3 +140,22 @@ def test_the_log_likelihood_of_many_batches_in_single_precision():
     exact = -0.5 * ((y.astype(float) - 2.0) ** 2).sum() - 0.5 * y.size * np.log(2 * np.pi)
     assert float(fit.log_likelihood) == pytest.approx(exact, rel=2e-7)
     assert float(fit.history["log_likelihood"][0]) == pytest.approx(exact, rel=2e-7)
+
+
+def test_what_optax_cannot_do_here_is_told():
+    """Optimisers that keep parameters of their own, want more arguments, or a loop of their own."""
+    sam = optax.contrib.sam(optax.sgd(0.1), optax.sgd(0.05))
+    for optimiser in (sam, optax.contrib.sophia(0.1)):
+        with pytest.raises(TypeError, match=r"cannot be used here; take another\. optax says"):
+            jm.train(LIKELIHOOD, START, optimiser, key=KEY, batch_size=10, epochs=1)
+    with pytest.raises(TypeError, match="cannot be used here"):
+        jm.fit(LIKELIHOOD, START, solver=sam)
+    with pytest.raises(TypeError, match="accumulates gradients itself"):
+        jm.train(LIKELIHOOD, START, optax.MultiSteps(optax.sgd(0.1), 2), key=KEY, batch_size=10, epochs=1)
+
+    def lane(rate):
+        optimiser = jm.solvers.Optax(optax.adam, learning_rate=rate)
+        return jm.train(LIKELIHOOD, START, optimiser, key=KEY, batch_size=10, epochs=1).params["beta"]
+
+    with pytest.raises(TypeError, match=r"cannot run under jax.jit or jax.vmap"):
+        jax.vmap(lane)(jnp.array([0.1, 0.2]))

@@ -42,11 +42,12 @@ def write_tree(path: str | os.PathLike, tree: Any, kind: str) -> None:
     write_whole(path, buffer.getvalue())
 
 
-def read_tree(path: str | os.PathLike, like: Any, kind: str) -> Any:
+def read_tree(path: str | os.PathLike, like: Any, kind: str, part: str = "") -> Any:
     """The tree that :func:`write_tree` wrote to ``path``, in the structure of ``like``.
 
     Arguments: ``like``, a tree with the same leaves (arrays, numbers, or ``jax.ShapeDtypeStruct`` but for a key), in
-    which an axis of length -1 stands for any length. Python numbers come back as such, all else as JAX arrays.
+    which an axis of length -1 stands for any length; ``part``, which leaves to read, by how their names begin. Python
+    numbers come back as such, all else as JAX arrays.
 
     Errors: ``FileNotFoundError`` where there is no file; ``ValueError`` where the file is damaged, is of another
     kind, or holds another tree: the first leaf that differs is named.
@@ -55,10 +56,12 @@ def read_tree(path: str | os.PathLike, like: Any, kind: str) -> Any:
     if header["kind"] != kind:
         raise ValueError(f"{path} holds a {header['kind']}, not a {kind}; give the path of a {kind}")
     wanted, treedef = named_leaves(like), jax.tree_util.tree_structure(like)
-    _compare(path, header["leaves"], [_described(name, leaf) for name, leaf in wanted])
+    pairs = zip(arrays, header["leaves"], strict=True)
+    found = [(array, described) for array, described in pairs if described[0].startswith(part)]
+    _compare(path, [described for _, described in found], [_described(name, leaf) for name, leaf in wanted])
     leaves = [
         _restored(array, dtype, shape, leaf)
-        for array, (_, dtype, shape), (_, leaf) in zip(arrays, header["leaves"], wanted, strict=True)
+        for (array, (_, dtype, shape)), (_, leaf) in zip(found, wanted, strict=True)
     ]
     return jax.tree_util.tree_unflatten(treedef, leaves)
 

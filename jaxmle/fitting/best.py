@@ -33,11 +33,11 @@ def fit_best(
     leading axis, as :func:`jaxmle.random_starts` makes it; the rest as for :func:`jaxmle.fit`.
 
     Returns ``(fit, reached)``: the fit of the highest value among those that are ok, and how many starts reached that
-    value. ``fit.history`` says where each start ended: ``value``, ``status``, ``z``, and ``maximum``, the number of
-    the distinct maximum it found, 0 the best, 1 the next, -1 none. Maxima whose values agree to rounding, as those do
-    that differ by a relabelling, count as one; a value is known to the rounding error of the sum it is, and to what is
-    still to be gained where its climb ended. Where every start failed it is the fit that got highest, ``reached`` is
-    zero.
+    value. With ``jacobian`` the value is that of the density of z. ``fit.history`` says where each start ended:
+    ``value``, ``status``, ``z``, and ``maximum``, the number of the distinct maximum it found, 0 the best, 1 the next,
+    -1 none. Maxima whose values agree to rounding, as those do that differ by a relabelling, count as one; a value is
+    known to the rounding error of the sum it is, and to what is still to be gained where its climb ended. Where every
+    start failed it is the fit that got highest, ``reached`` is zero.
 
     Errors: those of ``jm.fit``, where every start meets them; ``ValueError`` where the leading axes differ.
 
@@ -70,11 +70,12 @@ def fit_best(
 def _pick(found, objective, space, jacobian):
     """The best lane, how many lanes reached its maximum, and where each lane ended."""
     good = codes.is_ok(found.status)
-    value = jnp.where(jnp.isfinite(found.value), found.value, -jnp.inf)
+    height = found.value + found.log_jacobian if jacobian else found.value
+    value = jnp.where(jnp.isfinite(height), height, -jnp.inf)
     rank = jnp.where(good, value, -jnp.inf)
     at = jnp.where(jnp.any(good), jnp.argmax(rank), jnp.argmax(value))
     best = jax.tree.map(lambda leaf: leaf[at], found)
-    magnitude = jnp.maximum(evaluate_in_z(objective, space, best.z, 0, jacobian).magnitude, jnp.abs(best.value))
+    magnitude = jnp.maximum(evaluate_in_z(objective, space, best.z, 0, jacobian).magnitude, jnp.abs(value[at]))
     magnitude = magnitude.astype(value.dtype)
     slack = shortfall(rounding_of_sum(magnitude), magnitude, found.newton_decrement)
     order = jnp.argsort(-rank)
@@ -82,4 +83,4 @@ def _pick(found, objective, space, jacobian):
     number = jnp.zeros(value.size, int).at[order].set(jnp.cumsum(falls))
     maximum = jnp.where(good, number, -1)
     reached = jnp.sum(maximum == 0)
-    return best, reached, {"value": found.value, "status": found.status, "z": found.z, "maximum": maximum}
+    return best, reached, {"value": height, "status": found.status, "z": found.z, "maximum": maximum}

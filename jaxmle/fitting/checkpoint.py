@@ -83,16 +83,16 @@ class Checkpoint:
             raise FileNotFoundError(
                 f"there is no checkpoint to resume from at {self.path}; check the path, or begin with resume=False"
             )
-        found = read_tree(self.path, {"identity": self.identity, "run": _of_any_length(like)}, KIND)
+        found = read_tree(self.path, {"identity": self.identity}, KIND, part="identity")["identity"]
         for name, own in self.identity.items():
-            its = np.asarray(found["identity"][name])
+            its = np.asarray(found[name])
             if not np.array_equal(its, own):
                 which = _BY_FINGERPRINT.get(name) or f"{name} ({_short(its)}, and now {_short(own)})"
                 raise ValueError(
                     f"the checkpoint at {self.path} is of a run with another {which}: resume with the same call, or "
                     "begin anew with resume=False"
                 )
-        return found["run"]
+        return read_tree(self.path, {"identity": self.identity, "run": _of_any_length(like)}, KIND)["run"]
 
 
 def _of_any_length(run: Run) -> Run:

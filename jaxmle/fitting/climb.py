@@ -131,8 +131,8 @@ def check_options(tolerance, max_steps) -> None:
     """Raise ``ValueError`` for a tolerance or a limit of steps that cannot be; tracers are not looked at."""
     if tolerance is not None and not is_traced(tolerance) and not float(tolerance) > 0:
         raise ValueError(f"tolerance must be positive, in units of log-density; it is {tolerance}")
-    if max_steps is not None and not is_traced(max_steps) and not max_steps >= 1:
-        raise ValueError(f"max_steps must be one or more evaluations; it is {max_steps}")
+    if max_steps is not None and not is_traced(max_steps) and not (max_steps >= 1 and max_steps == int(max_steps)):
+        raise ValueError(f"max_steps must be a whole number of evaluations, one or more; it is {max_steps}")
 
 
 def _open(start):

@@ -15,6 +15,7 @@ from jaxmle.core.summation import Sum
 from jaxmle.fitting.minibatch import Cut
 from jaxmle.parameters.layout import FREE
 from jaxmle.parameters.space import Space
+from jaxmle.solvers.optax_solver import updated
 
 TRACED: list[None] = []  # grows by one whenever a program is traced
 
@@ -160,7 +161,7 @@ def _step(task: Task, carry: Carry, places, counted, key) -> Carry:
     with _promotion_allowed():
         transformation = optax.with_extra_args_support(task.optimiser.transformation())
         extra = {"value": loss, "grad": gradient, "value_fn": loss_of}
-        updates, memory = transformation.update(gradient, carry.memory, free, **extra)
+        updates, memory = updated(transformation, gradient, carry.memory, free, **extra)
         moved = optax.apply_updates(free, updates)
     new = Carry(
         free=moved,

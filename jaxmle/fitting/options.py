@@ -121,6 +121,10 @@ def as_optimiser(optimiser):
         return Made(optimiser)
     if hasattr(optimiser, "transformation"):
         return optimiser
+    if isinstance(optimiser, optax.MultiSteps):
+        raise TypeError(
+            "jm.train accumulates gradients itself: give the optimiser inside optax.MultiSteps, and accumulate="
+        )
     raise TypeError(
         f"jm.train takes an optax optimiser, such as optax.adam(1e-3), not {optimiser!r}; solvers that see the whole "
         "objective go to jm.fit"

@@ -73,7 +73,8 @@ class Stream:
         parts = (batch,) if len(self.fields) == 1 else batch
         wanted = "the data alone" if len(self.fields) == 1 else f"a tuple of {', '.join(self.fields)}"
         if not isinstance(parts, tuple) or len(parts) != len(self.fields):
-            raise ValueError(f"a batch for this term is {wanted}; one is a {type(batch).__name__}")
+            entries = f" of {len(batch)}" if isinstance(batch, tuple) else ""
+            raise ValueError(f"a batch for this term is {wanted}; one is a {type(batch).__name__}{entries}")
         tree = dict(zip(self.fields, parts, strict=True))
         leaves, structure = jax.tree_util.tree_flatten(tree, row_tools.is_shared)
         if structure != self.structure:

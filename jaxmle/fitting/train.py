@@ -78,7 +78,8 @@ def train(
         batches: rows from the host instead of the term's own, which then only say what a batch looks like: an
             iterable of batches gone through once an epoch, or a function of the epoch that returns one. A batch is
             built like the data of ``jm.likelihood``; for ``jm.regression`` it is ``(x, y)``; weights, where the term
-            has them, come last, ``(data, weights)``. Batches of any size are cut to ``batch_size``, in their order.
+            has them, come last: ``(data, weights)``, ``(x, y, weights)``. Batches of any size are cut to
+            ``batch_size``, in their order.
         nobs: with ``batches``, the rows of one epoch.
         held_out: a term on data kept apart, whose log-likelihood is taken after each epoch; the parameters where it
             was highest are returned.
@@ -135,7 +136,7 @@ def train(
         resume=resume,
     )
     problem = as_problem(objective, start)
-    _check_call(problem, key)
+    _check_call(problem, key, optimiser)
     space, values = Space.of(problem.start)
     if space.size == 0:
         raise ValueError("every parameter is fixed, so there is nothing to train; call the objective on params instead")
@@ -149,10 +150,10 @@ def train(
     return _fit(training, run, space)
 
 
-def _check_call(problem: Problem, key) -> None:
+def _check_call(problem: Problem, key, optimiser) -> None:
     if problem.start is None:
         raise TypeError("there is no start: give a tree of parameters or a module, such as {'beta': jnp.zeros(3)}")
-    if is_traced((problem, key)):
+    if is_traced((problem, key, optimiser)):
         raise TypeError("jm.train goes from epoch to epoch on the host, so it cannot run under jax.jit or jax.vmap")
 
 

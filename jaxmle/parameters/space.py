@@ -20,6 +20,8 @@ from jaxmle.parameters.bijections import Bijection, Identity
 from jaxmle.parameters.builder import take_apart
 from jaxmle.parameters.layout import FIXED, FREE, STRUCTURE, TIED, Layout, Leaf, distinct, element_names
 
+_LOST = 1e-4  # a curvature in z whose square root is no larger may be lost
+
 
 class Space(eqx.Module):
     """What the marks of a start tree amount to. Make one with :meth:`Space.of`."""
@@ -130,7 +132,12 @@ class Space(eqx.Module):
         bend = jnp.diag(evaluation.gradient * second) if observed else 0.0
 
         def pull(curvature):
-            return None if curvature is None else curvature * first[:, None] * first[None, :] - bend
+            if curvature is None:
+                return None
+            # In units in which a number is beyond 1e150 (1e19 in float32) its curvature is too small for the dtype.
+            tiny = jnp.finfo(z.dtype).tiny
+            lost = (jnp.abs(jnp.diagonal(curvature)) < tiny) & (jnp.abs(first) * tiny**0.5 > _LOST)
+            return jnp.where(jnp.diag(lost), jnp.nan, curvature * first[:, None] * first[None, :] - bend)
 
         return evaluation.gradient * first, pull(evaluation.curvature), pull(evaluation.gauss_newton)
 

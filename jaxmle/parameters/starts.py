@@ -27,8 +27,8 @@ def random_starts(key: PRNGKeyArray, start: Any, count: int, spread: Any = 1.0) 
     Returns the same tree with a leading axis of length ``count`` on every free leaf, marks in their places.
 
     Errors: ``TypeError`` for what is no key, a count that is no whole number or a spread that is no number;
-    ``ValueError`` for a count below one, or a spread that is negative or not finite; those of ``jm.fit`` about the
-    start.
+    ``ValueError`` for a count below one, a spread that is negative or not finite, or a start all of which is fixed;
+    those of ``jm.fit`` about the start.
 
     >>> import jaxmle as jm
     >>> random_starts(jax.random.key(0), {"mu": 0.0, "sigma": jm.positive(1.0)}, 8)["mu"].shape
@@ -40,6 +40,8 @@ def random_starts(key: PRNGKeyArray, start: Any, count: int, spread: Any = 1.0) 
     _check_count(count)
     _check_spread(spread)
     space, values = Space.of(start)
+    if space.size == 0:
+        raise ValueError("every parameter of the start is fixed, so there is nothing to scatter: free one of them")
     z = space.to_z(values)
     free = [isinstance(bijection, Identity) for bijection in space.bijections]
     shapes = [np.full(shape, is_free) for is_free, shape in zip(free, space.layout.free_shapes, strict=True)]

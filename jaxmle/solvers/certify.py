@@ -14,7 +14,7 @@ from jaxmle.solvers.newton import Newton
 from jaxmle.solvers.newton_cg import NewtonCGState
 from jaxmle.solvers.penalty import Penalty
 from jaxmle.solvers.proximal_newton import ProximalNewton
-from jaxmle.solvers.quadratic import positive
+from jaxmle.solvers.quadratic import positive, underflows
 
 _CURVED, _PART = 1e-4, 1e-3
 _SHARE = 0.1  # of the way to where a number makes no difference any more: as a step that would still move it
@@ -70,7 +70,8 @@ def certify(
     direction = jnp.where(gone != 0, _SHARE * gone, here.z - z)
     left = jnp.where(jnp.isfinite(here.left), jnp.maximum(here.left, 0.0), jnp.nan)
     pivot = getattr(here, "pivot", jnp.full_like(left, jnp.nan))
-    return Certificate(left, direction, jnp.isnan(left), here.flat, diverging | jnp.any(gone != 0), pivot)
+    known = jnp.where(underflows(here.evaluation), jnp.nan, left)
+    return Certificate(known, direction, jnp.isnan(left), here.flat, diverging | jnp.any(gone != 0), pivot)
 
 
 def _fades(state, evaluation):

@@ -25,6 +25,7 @@ from jaxmle.solvers.quadratic import (
 )
 
 _NEAR, _SAME = 1e-2, 0.1
+_FAR, _KEPT = -1.5, 0.5  # power of eps, of units; of what was promised
 
 
 class NewtonState(eqx.Module):
@@ -199,7 +200,7 @@ class Newton(eqx.Module):
             shift=found.shift,
             flat=found.flat,
             exact=exact,
-            radius=jnp.where(jnp.isinf(radius), jnp.linalg.norm(state.scale * found.step), radius),
+            radius=jnp.where(jnp.isinf(radius), jnp.linalg.norm(positive(state.scale) * found.step), radius),
         )
 
     def _first_radius(self, state, two_curvatures):
@@ -251,7 +252,8 @@ def FisherScoring() -> Newton:
 
 def _judge(state, evaluation) -> Judgement:
     gain = evaluation.value - state.evaluation.value
-    magnitude = magnitude_of(state, evaluation)
+    curved = jnp.sqrt(jnp.abs(jnp.diagonal(state.evaluation.approximate_curvature)))
+    magnitude = magnitude_of(state, evaluation, jnp.minimum(state.scale, curved))  # it may have faded on the way
     slopes = state.evaluation.gradient, evaluation.gradient
     return judge(state, gain, magnitude, evaluation.is_finite(), slopes)
 
@@ -286,4 +288,8 @@ def _conclude(state, judged, final):
     """The state with its status: still running, or how it ended. ``final``: no other curvature is to come."""
     nowhere = jnp.all(state.z == state.best) | (state.radius < jnp.finfo(state.z.dtype).tiny ** 0.5)
     how = ended(state, judged, state.step, final, True, nowhere)
+    # As far as it went, each time farther, there was no top and what was promised was gained.
+    far = state.radius > float(jnp.finfo(state.z.dtype).eps) ** _FAR
+    rising = final & judged.accept & (judged.ratio > _KEPT) & ~jnp.isfinite(state.left) & far
+    how = jnp.where(rising & (how == status.RUNNING), status.UNBOUNDED, how)
     return dataclasses.replace(state, status=how, fading=is_fading(state, state.step))

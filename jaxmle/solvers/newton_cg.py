@@ -176,7 +176,7 @@ def _init(z, tolerance) -> NewtonCGState:
 def _update(state, evaluation, bent, multiply, goal, units):
     """The state after hearing what was found at ``state.z``."""
     gain = evaluation.value - state.evaluation.value
-    magnitude = magnitude_of(state, evaluation)
+    magnitude = magnitude_of(state, evaluation, state.scale)
     slopes = state.evaluation.gradient, evaluation.gradient
     judged = judge(state, gain, magnitude, evaluation.is_finite(), slopes)
     moved = _moved(state, evaluation, bent, judged, multiply, units)

@@ -82,7 +82,7 @@ class Optax(eqx.Module):
             z, memory = carry["z"], carry["memory"]
             value, gradient = look(z, memory)
             finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
-            updates, memory = optimiser.update(gradient, memory, z, value=value, grad=gradient, value_fn=loss)
+            updates, memory = updated(optimiser, gradient, memory, z, value=value, grad=gradient, value_fn=loss)
             better = finite & (value < carry["least"])
             idle = jnp.where(better, 0, carry["idle"] + 1)
             small = searches & (0.5 * jnp.abs(jnp.dot(gradient, updates)) < tolerance)
@@ -125,6 +125,18 @@ def _begun(optimiser, z):
             "this optax optimiser does not take the free numbers as one flat vector: a mask or labels by the names of "
             "parameters (optax.masked, optax.multi_transform) work in jm.train; in jm.fit hold them with jm.fixed. "
             f"optax says: {error}"
+        ) from error
+
+
+def updated(optimiser, gradient, memory, free, **extra):
+    """The step of an optax transformation and its memory after it, with one error for what it cannot be given."""
+    try:
+        return optimiser.update(gradient, memory, free, **extra)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise TypeError(
+            "this optax optimiser takes no step from a gradient, the parameters and the value alone: those that keep "
+            "parameters of their own (lookahead), want more arguments (sophia), gradients of every row (dpsgd) or a "
+            f"loop of their own (sam) cannot be used here; take another. optax says: {error}"
         ) from error
 
 

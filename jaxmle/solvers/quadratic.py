@@ -40,11 +40,11 @@ def judge(state, gain, magnitude, finite, slopes: tuple) -> Judgement:
     return Judgement(first, finite, accept, at_rounding, halved, jnp.where(at_rounding, 1.0, ratio), noise)
 
 
-def magnitude_of(state, evaluation):
+def magnitude_of(state, evaluation, scale):
     """The size of what a gain is the difference of: of the values, and of what the numbers in z change them by, which
-    counts where the curvature is ill-conditioned (columns far from zero)."""
+    counts where the curvature is ill-conditioned (columns far from zero); ``scale`` is how much they do."""
     terms = jnp.maximum(evaluation.magnitude, state.evaluation.magnitude)
-    return terms + jnp.linalg.norm(state.scale * state.best)
+    return terms + jnp.linalg.norm(scale * state.best)
 
 
 def idle_after(state, judged: Judgement):
@@ -60,7 +60,7 @@ def idle_after(state, judged: Judgement):
 
 def resized(state, judged: Judgement):
     """The radius of a trust region after a try (Nocedal and Wright 2006, algorithm 4.1)."""
-    length = jnp.minimum(jnp.linalg.norm(state.scale * state.step), state.radius)
+    length = jnp.minimum(jnp.linalg.norm(positive(state.scale) * state.step), state.radius)
     shrunk = length * jnp.where(judged.finite, _SHRINK, 0.1)
     grown = jnp.maximum(state.radius, _GROW * length)
     return jnp.where(judged.ratio < 0.25, shrunk, jnp.where(judged.ratio > 0.75, grown, state.radius))
@@ -87,11 +87,21 @@ def ended(state, judged: Judgement, step, final, settled, nowhere):
     lost = nowhere & ~judged.finite
     vain = ((state.idle <= -2 * _PATIENCE) & ~jnp.isfinite(left)) | ((state.idle >= 2 * _PATIENCE) & hidden)
     stuck = nowhere | (vain & final)
+    rests = stalled_at_rounding | (nowhere & near)
     return jnp.select(
-        [judged.first & ~judged.finite, diverging, done, stalled_at_rounding | (nowhere & near), lost, stuck],
+        [
+            judged.first & ~judged.finite,
+            diverging,
+            (done | rests) & underflows(state.evaluation),
+            done,
+            rests,
+            lost,
+            stuck,
+        ],
         [
             status.NON_FINITE_AT_START,
             status.DIVERGING,
+            status.UNSETTLED,
             jnp.where(state.flat, status.FLAT, status.CONVERGED),
             jnp.where(state.flat, status.FLAT, status.STALLED_AT_ROUNDING),
             status.NON_FINITE,
@@ -107,6 +117,15 @@ def is_fading(state, step):
     length = jnp.linalg.norm(state.scale * state.last_step)
     lasting = jnp.linalg.norm(state.scale * step) > 0.8 * length
     return state.whole & (state.curvature_ratio < 0.7) & lasting & (length > 0)
+
+
+def underflows(evaluation):
+    """Whether some number has a gradient and a curvature too small for the dtype: nothing is known of what is left to
+    be gained along it. One that nothing depends on has neither."""
+    if evaluation.curvature is None:
+        return jnp.zeros((), bool)
+    diagonal = jnp.abs(jnp.diagonal(evaluation.curvature))
+    return jnp.any((diagonal < jnp.finfo(diagonal.dtype).tiny) & (evaluation.gradient != 0))
 
 
 def decrement_of(left):

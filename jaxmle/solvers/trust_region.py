@@ -89,8 +89,9 @@ def _secular(values, parts, radius, lowest):
     definite = lowest > 0
     interior = definite & (length(jnp.zeros((), dtype)) <= radius)
     floor = jnp.maximum(-lowest, 0.0)
-    low = floor + jnp.where(definite, 0.0, eps * jnp.maximum(jnp.abs(lowest), 1.0))
-    high = floor + jnp.linalg.norm(parts) / radius + eps
+    needed = jnp.linalg.norm(parts) / radius
+    low = floor + jnp.where(definite, 0.0, eps * jnp.maximum(jnp.abs(lowest), jnp.minimum(needed, 1.0)))
+    high = floor + needed + eps * jnp.minimum(needed, 1.0)
 
     def improve(_, carry):
         low, high, shift = carry
@@ -102,7 +103,7 @@ def _secular(values, parts, radius, lowest):
         low, high = jnp.where(too_long, shift, low), jnp.where(too_long, high, shift)
         bend = jnp.sum(share**2 / jnp.where(denominator > 0, denominator, eps))
         new = shift + (size - radius) / radius * square / jnp.where(bend > 0, bend, 1.0)
-        middle = jnp.where(high > 1e3 * low, jnp.sqrt(jnp.maximum(low, 1e-20) * high), 0.5 * (low + high))
+        middle = jnp.where(high > 1e3 * low, jnp.sqrt(jnp.maximum(low, 1e-20 * high) * high), 0.5 * (low + high))
         return low, high, jnp.where((new > low) & (new < high), new, middle)
 
     _, _, shift = jax.lax.fori_loop(0, _SECULAR_STEPS, improve, (low, high, low))
