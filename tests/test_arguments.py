@@ -130,3 +130,8 @@ def test_what_is_no_number_multiplies_nothing(factor):
 def test_a_model_of_one_sample_has_no_x_to_be_missing(model):
     with pytest.raises(ValueError, match=r"^y is missing \(NaN\) at row 1 "):
         jm.fit(model([1.0, np.nan, 2.0]))
+
+
+def test_rows_of_different_lengths_are_named():
+    with pytest.raises(ValueError, match="y is no array: its rows differ in length"):
+        jm.models.normal([[1.0, 2.0], [3.0]])

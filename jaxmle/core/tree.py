@@ -130,14 +130,18 @@ def is_traced(tree) -> bool:
 
 
 def as_array(leaf, name: str):
-    """``leaf`` as a JAX array; a ``TypeError`` that names it when it is not numbers."""
+    """``leaf`` as a JAX array; a ``TypeError`` that names it when it is not numbers, a ``ValueError`` when it is no
+    array."""
     if isinstance(leaf, jax.Array):
         return leaf
-    array = np.asarray(leaf)
+    try:
+        array = np.asarray(leaf)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: its rows differ in length or depth; make them alike") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} holds {array.dtype} values, not numbers; encode text as integers or columns of zeros and "
-            "ones (a formula does it), and turn dates into numbers"
+            "ones (a formula does it for covariates), and turn dates into numbers"
         )
     return jnp.asarray(array)
 

@@ -37,8 +37,8 @@ def fit(
     Returns a :class:`Fit`; whether it is an estimate is in ``ok``, why not in ``message``.
 
     Works under ``jax.jit`` and ``jax.vmap``; ``jax.grad`` and ``jax.jvp`` go through it by the implicit function
-    theorem, with respect to data, weights, prior scales and fixed parameters, to any order. Only the first call for
-    given functions and shapes compiles.
+    theorem, with respect to data, weights, prior scales and fixed parameters, to any order (NaN where the fit is no
+    maximum inside its constraints). Only the first call for given functions and shapes compiles.
 
     Errors: ``ValueError`` for a start outside its constraint, data that are empty, missing, of different lengths or
     impossible under the model, weights that are negative or all zero, a function that returns the wrong shape or is
