@@ -244,11 +244,20 @@ def test_an_unbounded_likelihood_is_named():
     assert codes.sentence(codes.UNBOUNDED) in fit.message
 
 
-def test_a_rough_function_is_not_called_converged():
+@pytest.mark.parametrize("power, pull", [(1.0, 0.0), (1.0, 0.5), (0.5, 0.0)])
+def test_a_rough_function_is_not_called_converged(power, pull):
     """Its gradient never falls, and it has no curvature."""
-    fit = jm.fit(jm.log_prior(lambda p: -(jnp.abs(p["a"] - 0.3) ** 1.0) - jnp.abs(p["a"])), {"a": 2.0})
+    fit = jm.fit(jm.log_prior(lambda p: -(jnp.abs(p["a"] - 0.3) ** power) - pull * jnp.abs(p["a"] + 1.0)), {"a": 2.0})
     assert not fit.ok
     assert int(fit.status) in (codes.STALLED, codes.OUT_OF_STEPS)
+
+
+@pytest.mark.parametrize("start", [2.0, -3.0])
+def test_a_flat_top_beyond_a_slope_without_curvature_is_reached(start):
+    """All numbers from 0 to 0.3 are maxima of this one."""
+    fit = jm.fit(jm.log_prior(lambda p: -jnp.abs(p["a"] - 0.3) - jnp.abs(p["a"])), {"a": start})
+    assert int(fit.status) == codes.FLAT
+    assert float(fit.value) == pytest.approx(-0.3, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", list(BAD))
