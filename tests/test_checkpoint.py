@@ -238,7 +238,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         train(**options, resume=True, batch_size=5)
     with pytest.raises(ValueError, match="with another accumulate"):
         train(**options, resume=True, accumulate=2)
-    with pytest.raises(ValueError, match="is wanted: it is of another model"):
+    with pytest.raises(ValueError, match="is of a run with another space"):
         train(**options, resume=True, start={"b": 0.5, "s": jm.fixed(1.0)})
     with pytest.raises(ValueError, match="another model"):
         train(**options, resume=True, optimiser=optax.sgd(0.1))

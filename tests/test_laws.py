@@ -244,10 +244,10 @@ def test_an_unbounded_likelihood_is_named():
     assert codes.sentence(codes.UNBOUNDED) in fit.message
 
 
-@pytest.mark.parametrize("power, pull", [(1.0, 0.0), (1.0, 0.5), (0.5, 0.0)])
-def test_a_rough_function_is_not_called_converged(power, pull):
-    """Its gradient never falls, and it has no curvature."""
-    fit = jm.fit(jm.log_prior(lambda p: -(jnp.abs(p["a"] - 0.3) ** power) - pull * jnp.abs(p["a"] + 1.0)), {"a": 2.0})
+@pytest.mark.parametrize("rough", [jnp.abs, lambda x: jnp.abs(x) + 0.5 * jnp.abs(x + 1.3), lambda x: jnp.abs(x) ** 0.5])
+def test_a_rough_function_is_not_called_converged(rough):
+    """Its gradient never falls, and it has no curvature that is one of a maximum."""
+    fit = jm.fit(jm.log_prior(lambda p: -rough(p["a"] - 0.3)), {"a": 2.0})
     assert not fit.ok
     assert int(fit.status) in (codes.STALLED, codes.OUT_OF_STEPS)
 
