@@ -240,7 +240,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         train(**options, resume=True, accumulate=2)
     with pytest.raises(ValueError, match="is of a run with another space"):
         train(**options, resume=True, start={"b": 0.5, "s": jm.fixed(1.0)})
-    with pytest.raises(ValueError, match="another model"):
+    with pytest.raises(ValueError, match="another optimiser, or other settings"):
         train(**options, resume=True, optimiser=optax.sgd(0.1))
     (tmp_path / "run").write_bytes((tmp_path / "run").read_bytes()[:-100])
     with pytest.raises(ValueError, match="damaged"):
