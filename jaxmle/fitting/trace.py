@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxmle.core import status as codes
 from jaxmle.core.tree import is_traced
+from jaxmle.fitting.climb import check_options
 from jaxmle.fitting.fit import fit
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem
@@ -57,8 +58,7 @@ def trace(
 
     Source: Nocedal and Wright (2006), "Numerical Optimization", section 2.2.
     """
-    if max_steps < 1:
-        raise ValueError(f"max_steps must be one or more evaluations; it is {max_steps}")
+    check_options(tolerance, max_steps)
     if is_traced((objective, start)):
         raise TypeError("a trace has as many entries as the climb takes steps, so it cannot be made inside a trace")
     fits = []
