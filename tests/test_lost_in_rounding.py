@@ -104,3 +104,18 @@ def test_a_column_whose_squares_are_too_small_for_the_dtype_is_no_flat_direction
 def test_a_scale_whose_square_is_too_large_for_the_dtype_is_refused(dtype, unit, model):
     with pytest.raises(ValueError, match="rescale the data"):
         jm.fit(model((np.array([1.0, 2.0, 4.0, 3.0]) * unit).astype(dtype)))
+
+
+@pytest.mark.parametrize("solver", [None, jm.solvers.ProximalGradient()], ids=["Newton", "gradient"])
+def test_what_a_kink_holds_needs_no_curvature(solver):
+    objective = jm.likelihood(lambda p, y: p["b"] * y, jnp.array([0.1, -0.2, 0.3])) + jm.penalties.l1("b", 2.0)
+    fit = jm.fit(objective, {"b": 0.5}, solver=solver)
+    assert fit.status == codes.CONVERGED
+    assert fit.params["b"] == 0.0
+
+
+@pytest.mark.parametrize("far", [1e20, 1e50, -1e140])
+def test_a_start_that_is_absurdly_far_is_no_reason_to_claim_a_flat_maximum(far):
+    """Beside the curvature met there all that comes after is small."""
+    normal = jm.likelihood(lambda p, y: jm.densities.normal.logpdf(y, p["mu"], p["sigma"]), jnp.asarray(X[:, 1]))
+    assert not jm.fit(normal, {"mu": far, "sigma": jm.positive(1.0)}).ok

@@ -70,7 +70,9 @@ def certify(
     direction = jnp.where(gone != 0, _SHARE * gone, here.z - z)
     left = jnp.where(jnp.isfinite(here.left), jnp.maximum(here.left, 0.0), jnp.nan)
     pivot = getattr(here, "pivot", jnp.full_like(left, jnp.nan))
-    known = jnp.where(underflows(here.evaluation), jnp.nan, left)
+    slopes = here.evaluation.gradient
+    slopes = penalty[0].smallest_subgradient(here.best, slopes) if penalty else slopes
+    known = jnp.where(underflows(here.evaluation.curvature, slopes), jnp.nan, left)
     return Certificate(known, direction, jnp.isnan(left), here.flat, diverging | jnp.any(gone != 0), pivot)
 
 

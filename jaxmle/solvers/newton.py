@@ -22,10 +22,11 @@ from jaxmle.solvers.quadratic import (
     magnitude_of,
     positive,
     resized,
+    underflows,
 )
 
 _NEAR, _SAME = 1e-2, 0.1
-_FAR, _KEPT = -1.5, 0.5  # power of eps, of units; of what was promised
+_FAR, _KEPT, _LONG = -1.5, 0.5, 40  # power of eps, of units; of what was promised; steps
 
 
 class NewtonState(eqx.Module):
@@ -287,9 +288,16 @@ def _sharper(state):
 def _conclude(state, judged, final):
     """The state with its status: still running, or how it ended. ``final``: no other curvature is to come."""
     nowhere = jnp.all(state.z == state.best) | (state.radius < jnp.finfo(state.z.dtype).tiny ** 0.5)
-    how = ended(state, judged, state.step, final, True, nowhere)
+    curvature, slopes = state.evaluation.curvature, state.evaluation.gradient
+    diagonal = jnp.abs(jnp.diagonal(curvature))
+    # What looks flat beside the largest curvature met may still rise by much along a number of its own.
+    rise = jnp.max(jnp.where(diagonal > 0, 0.5 * slopes**2 / jnp.where(diagonal > 0, diagonal, 1.0), 0.0))
+    hidden = state.flat & (rise > jnp.maximum(jnp.finfo(rise.dtype).eps ** 0.5, judged.noise))
+    unseen = hidden | underflows(curvature, slopes)
+    how = ended(state, judged, state.step, final, True, nowhere, unseen)
     # As far as it went, each time farther, there was no top and what was promised was gained.
     far = state.radius > float(jnp.finfo(state.z.dtype).eps) ** _FAR
-    rising = final & judged.accept & (judged.ratio > _KEPT) & ~jnp.isfinite(state.left) & far
+    kept = judged.accept & (judged.ratio > _KEPT) & (state.steps > _LONG)
+    rising = final & kept & ~jnp.isfinite(state.left) & far
     how = jnp.where(rising & (how == status.RUNNING), status.UNBOUNDED, how)
     return dataclasses.replace(state, status=how, fading=is_fading(state, state.step))

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxmle.core import linalg, status
 from jaxmle.core.evaluation import Evaluation
 from jaxmle.solvers.penalty import Penalty
-from jaxmle.solvers.quadratic import Judgement, decrement_of, ended, idle_after, is_fading, judge, positive
+from jaxmle.solvers.quadratic import Judgement, decrement_of, ended, idle_after, is_fading, judge, positive, underflows
 from jaxmle.solvers.rough_step import Model, best_point
 
 
@@ -189,5 +189,7 @@ def _conclude(state, judged, penalty):
     settled = jnp.all(penalty.face(state.z) == penalty.face(state.best))
     nowhere = state.exact & (jnp.all(state.z == state.best) | (state.damping > 1.0 / eps**2))
     step = state.z - state.best
-    how = ended(state, judged, step, state.exact, settled, nowhere)
+    slopes = penalty.smallest_subgradient(state.best, state.evaluation.gradient)
+    unseen = underflows(state.evaluation.curvature, slopes)
+    how = ended(state, judged, step, state.exact, settled, nowhere, unseen)
     return dataclasses.replace(state, status=how, fading=is_fading(state, step))

@@ -66,11 +66,11 @@ def resized(state, judged: Judgement):
     return jnp.where(judged.ratio < 0.25, shrunk, jnp.where(judged.ratio > 0.75, grown, state.radius))
 
 
-def ended(state, judged: Judgement, step, final, settled, nowhere):
+def ended(state, judged: Judgement, step, final, settled, nowhere, unseen=False):
     """The status of a climb that is about to take ``step``: still running, or how it ended.
 
     ``final``: no other curvature is to come; ``settled``: neither is another face of a penalty; ``nowhere``: the step
-    leads to no other point.
+    leads to no other point; ``unseen``: the curvature along some number is none that the dtype can hold.
     """
     eps, left = jnp.finfo(state.z.dtype).eps, state.left
     done = final & (left < state.tolerance) & settled
@@ -92,7 +92,7 @@ def ended(state, judged: Judgement, step, final, settled, nowhere):
         [
             judged.first & ~judged.finite,
             diverging,
-            (done | rests) & underflows(state.evaluation),
+            (done | rests) & unseen,
             done,
             rests,
             lost,
@@ -119,13 +119,11 @@ def is_fading(state, step):
     return state.whole & (state.curvature_ratio < 0.7) & lasting & (length > 0)
 
 
-def underflows(evaluation):
-    """Whether some number has a gradient and a curvature too small for the dtype: nothing is known of what is left to
-    be gained along it. One that nothing depends on has neither."""
-    if evaluation.curvature is None:
-        return jnp.zeros((), bool)
-    diagonal = jnp.abs(jnp.diagonal(evaluation.curvature))
-    return jnp.any((diagonal < jnp.finfo(diagonal.dtype).tiny) & (evaluation.gradient != 0))
+def underflows(curvature, slopes):
+    """Whether some number has a slope and a curvature too small for the dtype: nothing is known of what is left to be
+    gained along it. One that nothing depends on has neither, and one that is held at a kink has no (sub)gradient."""
+    diagonal = jnp.abs(jnp.diagonal(curvature))
+    return jnp.any((diagonal < jnp.finfo(diagonal.dtype).tiny) & (slopes != 0))
 
 
 def decrement_of(left):
