@@ -62,13 +62,16 @@ def _drop_programs():
 
 
 def pytest_addoption(parser):
-    parser.addoption("--all", action="store_true", help="also what takes long; naming files or tests does that too")
+    parser.addoption("--all", action="store_true", help="also what takes long; so does naming files, or tests by -k")
     parser.addoption("--quick", action="store_true", help="leave out what takes long (the rule when nothing is named)")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "always: run however long it takes; see tests/quick.py")
-    if config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.all:
+    if config.option.all and config.option.quick:
+        raise pytest.UsageError("--all and --quick exclude each other")
+    named = config.option.keyword or config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+    if not named and not config.option.all:
         config.option.quick = True  # xdist hands options, and not where the arguments came from, to its workers
 
 

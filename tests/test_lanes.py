@@ -212,23 +212,25 @@ def test_a_number_of_python_has_no_lanes():
     np.testing.assert_array_equal(jax.jit(jax.vmap(slope))(jnp.arange(3.0)), [0.0, 6.0, 12.0])
 
 
+def task(objective, start):
+    """The task of one lane."""
+    space, values = Space.of(start)
+    whole = objective, space, values
+    own = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], whole)
+    return Task.of(Lanes(own, jax.tree.map(lambda _: None, whole)), None, 1e-9, 50, None, False)
+
+
 def test_lanes_of_products_lie_by_columns_and_find_the_same(monkeypatch):
     """An affine predictor takes products of columns, which are faster so; what else there is lies as it came."""
     x, y = logistic()
 
-    def by_columns(objective, start):
-        space, values = Space.of(start)
-        whole = objective, space, values
-        own = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], whole)
-        return Task.of(Lanes(own, jax.tree.map(lambda _: None, whole)), None, 1e-9, 50, None, False).by_columns
-
     beta = {"beta": jnp.zeros(3)}
     regression = jm.regression(jm.densities.bernoulli, lambda p, row: (row @ p["beta"],), x[0], y[0])
     bent = jm.regression(jm.densities.bernoulli, lambda p, row: (jnp.sin(row @ p["beta"]),), x[0], y[0])
-    assert by_columns(regression, beta)
-    assert by_columns(regression + jm.priors.normal("beta"), beta)
-    assert not by_columns(bent, beta)
-    assert not by_columns(jm.likelihood(lambda p, d: -((d @ p["beta"]) ** 2), x[0]), beta)
+    assert task(regression, beta).by_columns
+    assert task(regression + jm.priors.normal("beta"), beta).by_columns
+    assert not task(bent, beta).by_columns
+    assert not task(jm.likelihood(lambda p, d: -((d @ p["beta"]) ** 2), x[0]), beta).by_columns
     monkeypatch.setattr(chunks, "CPU_NUMBERS", 7 * 4 * x.shape[1])  # seven lanes at once
     problems = models(x, y)
     fits = jm.fit_batch(problems)
@@ -259,8 +261,14 @@ def test_rows_of_weight_zero_are_replaced_once_where_lanes_own_them():
     assert owns_its_rows(own + jm.priors.normal("beta"), lanes + jm.priors.normal("beta"))
     assert not owns_its_rows(shared, lanes)
     assert not owns_its_rows(term(x, y, None), term(x, y, None))
+    assert task(term(x[0], y[0], weights[0]), beta).fills
+    assert not task(term(x[0], y[0], None), beta).fills
     found = jm.fit_batch(lanes, beta)
     by_hand = jm.fit_batch(jm.likelihood(rows, {"x": x, "y": y}, weights), beta, batch_size=3)
+    for size in (1, 2, 5, 40):  # the last lanes to enter are fewer than a share of the slots
+        again = jm.fit_batch(lanes, beta, batch_size=size)
+        np.testing.assert_array_equal(again.status, found.status)
+        np.testing.assert_allclose(again.params["beta"], found.params["beta"], rtol=1e-12)
     for i in range(0, 41, 5):
         kept = weights[i] > 0
         alone = jm.fit(term(x[i][kept], y[i][kept], None), beta)

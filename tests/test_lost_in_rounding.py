@@ -119,3 +119,22 @@ def test_a_start_that_is_absurdly_far_is_no_reason_to_claim_a_flat_maximum(far):
     """Beside the curvature met there all that comes after is small."""
     normal = jm.likelihood(lambda p, y: jm.densities.normal.logpdf(y, p["mu"], p["sigma"]), jnp.asarray(X[:, 1]))
     assert not jm.fit(normal, {"mu": far, "sigma": jm.positive(1.0)}).ok
+
+
+def test_a_far_sample_in_single_precision_is_reached():
+    """The curvature there is less than a millionth of a millionth of what there is at the start."""
+    y = (3e8 * (1.0 + 0.1 * np.random.default_rng(0).normal(size=1000))).astype(np.float32)
+    normal = jm.likelihood(lambda p, y: jm.densities.normal.logpdf(y, p["mu"], p["sigma"]), y)
+    fit = jm.fit(normal, {"mu": np.float32(0.0), "sigma": jm.positive(np.float32(1.0))})
+    np.testing.assert_allclose(fit.params["mu"], y.mean(dtype=float), rtol=1e-3)
+    assert fit.status != codes.UNBOUNDED
+
+
+def test_a_large_number_without_curvature_of_its_own_is_none_that_was_lost():
+    def bowl(params):
+        return -((params["a"] - 1.0) ** 2) + 0.0 * params["x"]
+
+    start = {"x": jm.positive(np.float32(1e17)), "a": np.float32(0.0)}
+    assert jm.fit(jm.log_prior(bowl), start).ok
+    linear = jm.log_prior(lambda p: -p["x"] / 1e16)
+    assert jm.fit(linear, {"x": jm.positive(np.float32(1e16))}, jacobian=True).ok

@@ -20,8 +20,6 @@ from jaxmle.parameters.bijections import Bijection, Identity
 from jaxmle.parameters.builder import take_apart
 from jaxmle.parameters.layout import FIXED, FREE, STRUCTURE, TIED, Layout, Leaf, distinct, element_names
 
-_LOST = 1e-4  # a curvature in z whose square root is no larger may be lost
-
 
 class Space(eqx.Module):
     """What the marks of a start tree amount to. Make one with :meth:`Space.of`."""
@@ -134,9 +132,9 @@ class Space(eqx.Module):
         def pull(curvature):
             if curvature is None:
                 return None
-            # In units in which a number is beyond 1e150 (1e19 in float32) its curvature is too small for the dtype.
+            # Of a number beyond 1e154 (1e19 in float32) the curvature in its own units is too small for the dtype.
             tiny = jnp.finfo(z.dtype).tiny
-            lost = (jnp.abs(jnp.diagonal(curvature)) < tiny) & (jnp.abs(first) * tiny**0.5 > _LOST)
+            lost = (jnp.abs(jnp.diagonal(curvature)) < tiny) & (jnp.abs(first) * tiny**0.5 > 1.0)
             return jnp.where(jnp.diag(lost), jnp.nan, curvature * first[:, None] * first[None, :] - bend)
 
         return evaluation.gradient * first, pull(evaluation.curvature), pull(evaluation.gauss_newton)

@@ -142,5 +142,6 @@ def certified(status, certificate: Certificate, tolerance):
     status = jnp.where((status == codes.STALLED) & enough, codes.STALLED_AT_ROUNDING, status)
     status = jnp.where((status == codes.OUT_OF_STEPS) & (certificate.left < tolerance), codes.CONVERGED, status)
     status = jnp.where(certificate.flat & enough & codes.is_ok(status), codes.FLAT, status)
-    fails = codes.is_ok(status) | jnp.isin(status, jnp.asarray((codes.OUT_OF_STEPS, codes.STOPPED_SHORT)))
+    others = jnp.asarray((codes.OUT_OF_STEPS, codes.STOPPED_SHORT, codes.UNSETTLED))
+    fails = codes.is_ok(status) | jnp.isin(status, others)
     return jnp.where(certificate.diverging & fails, codes.DIVERGING, status)
