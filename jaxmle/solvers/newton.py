@@ -148,7 +148,7 @@ class Newton(eqx.Module):
             judged = dataclasses.replace(judged, accept=taken & ~worse)
             chosen = jax.tree.map(lambda a, b: jnp.where(worse, a, b), back, chosen)
         final = chosen.exact | (jnp.asarray(self.switch, radius.dtype) <= 0)
-        return _conclude(chosen, judged, final)
+        return _conclude(chosen, judged, final, self.curvature == OBSERVED)
 
     def guided(self, state: NewtonState, bend: Callable, settle: Callable) -> NewtonState:
         """The state that asks for a better point than its model knows: its step bent along the predictor (for ``bend``
@@ -285,14 +285,16 @@ def _sharper(state):
     return state.best_noise / state.noise
 
 
-def _conclude(state, judged, final):
-    """The state with its status: still running, or how it ended. ``final``: no other curvature is to come."""
+def _conclude(state, judged, final, observed):
+    """The state with its status: still running, or how it ended. ``final``: no other curvature is to come;
+    ``observed``: it is minus the second derivative (an outer product of the gradient fades with it, so that the gain it
+    promises does not)."""
     nowhere = jnp.all(state.z == state.best) | (state.radius < jnp.finfo(state.z.dtype).tiny ** 0.5)
     curvature, slopes = state.evaluation.curvature, state.evaluation.gradient
     diagonal = jnp.abs(jnp.diagonal(curvature))
     # What looks flat beside the largest curvature met may still rise by much along a number of its own.
     rise = jnp.max(jnp.where(diagonal > 0, 0.5 * slopes**2 / jnp.where(diagonal > 0, diagonal, 1.0), 0.0))
-    hidden = state.flat & (rise > jnp.maximum(jnp.finfo(rise.dtype).eps ** 0.5, judged.noise))
+    hidden = observed & state.flat & (rise > jnp.maximum(jnp.finfo(rise.dtype).eps ** 0.5, judged.noise))
     unseen = hidden | underflows(curvature, slopes)
     how = ended(state, judged, state.step, final, True, nowhere, unseen)
     # As far as it went, each time farther, there was no top and what was promised was gained.
