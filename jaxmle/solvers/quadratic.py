@@ -1,5 +1,7 @@
 """What climbs on a quadratic model share: how a try is judged, and how it ends. Newton's method, with kinks or not."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -66,7 +68,7 @@ def resized(state, judged: Judgement):
     return jnp.where(judged.ratio < 0.25, shrunk, jnp.where(judged.ratio > 0.75, grown, state.radius))
 
 
-def ended(state, judged: Judgement, step, final, settled, nowhere, unseen=False):
+def ended(state, judged: Judgement, step, final, settled, nowhere, unseen: Any = False):
     """The status of a climb that is about to take ``step``: still running, or how it ended.
 
     ``final``: no other curvature is to come; ``settled``: neither is another face of a penalty; ``nowhere``: the step
