@@ -6,58 +6,50 @@ differentiates in the weights it may be done before: with the rows :func:`filled
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax
 
 from jaxmle.terms import rows as row_tools
-from jaxmle.terms.likelihood import RowLikelihood
-from jaxmle.terms.objective import Objective, Term
-from jaxmle.terms.regression import Regression
+from jaxmle.terms.objective import Objective, Term, as_objective
+from jaxmle.terms.sample import has_rows, row_fields
 
 
-def marked(objective: Term, whole: Term) -> Term:
+def marked(objective: Term, whole: Term) -> Objective:
     """``objective``, whose likelihoods that are weighted in ``whole`` take it that their rows are filled. It may have
     anything in the place of arrays."""
-    weighted = [_has_weights(term) for term in _terms(whole)]
-    return _each(objective, weighted, lambda term: dataclasses.replace(term, is_filled=True))
+    return _each(objective, whole, lambda term: dataclasses.replace(term, is_filled=True))
 
 
-def filled(objective: Term) -> Term:
+def filled(objective: Term) -> Objective:
     """``objective`` with the first row that counts in the place of each of weight zero."""
 
     def fill(term):
-        rows = {name: getattr(term, name) for name in _rows_of(term)}
-        return dataclasses.replace(term, **row_tools.counted(rows, term.weights))
+        *names, weights = row_fields(term)
+        rows = {name: getattr(term, name) for name in names}
+        return dataclasses.replace(term, **row_tools.counted(rows, getattr(term, weights)))
 
-    return _each(objective, [_has_weights(term) for term in _terms(objective)], fill)
+    return _each(objective, objective, fill)
 
 
 def owns_its_rows(own: Term, whole: Term) -> bool:
     """Whether there are weighted likelihoods in ``whole``, and all their rows and weights are in ``own`` too, which has
     None for what lanes share: what they share cannot be filled for each."""
-    pairs = zip(_terms(own), _terms(whole), strict=True)
-    pairs = [(mine, term) for mine, term in pairs if _has_weights(term)]
-    return bool(pairs) and all(
+    pairs = zip(as_objective(own).terms, as_objective(whole).terms, strict=True)
+    weighted = [(mine, term) for mine, term in pairs if _is_weighted(term)]
+    return bool(weighted) and all(
         len(jax.tree.leaves(getattr(mine, name))) == len(jax.tree.leaves(getattr(term, name)))
-        for mine, term in pairs
-        for name in (*_rows_of(term), "weights")
+        for mine, term in weighted
+        for name in row_fields(term)
     )
 
 
-def _terms(objective: Term) -> tuple[Any, ...]:
-    return objective.terms if isinstance(objective, Objective) else (objective,)
+def _is_weighted(term: Term) -> bool:
+    return has_rows(term) and term.weights_of_rows() is not None
 
 
-def _has_weights(term: Any) -> bool:
-    return isinstance(term, Regression | RowLikelihood) and term.weights is not None
-
-
-def _rows_of(term: Any) -> tuple[str, ...]:
-    return ("x", "y") if isinstance(term, Regression) else ("data",)
-
-
-def _each(objective: Any, which: list[bool], change: Callable) -> Any:
-    """``objective`` with a ``change`` of the terms ``which`` are meant."""
-    terms = tuple(change(term) if meant else term for meant, term in zip(which, _terms(objective), strict=True))
-    return dataclasses.replace(objective, terms=terms) if isinstance(objective, Objective) else terms[0]
+def _each(objective: Term, whole: Term, change: Callable) -> Objective:
+    """``objective`` with a ``change`` of each likelihood that is weighted in ``whole``."""
+    objective = as_objective(objective)
+    pairs = zip(objective.terms, as_objective(whole).terms, strict=True)
+    terms = tuple(change(mine) if _is_weighted(term) else mine for mine, term in pairs)
+    return dataclasses.replace(objective, terms=terms)

@@ -109,6 +109,11 @@ class Predictor:
         return [j for j, part in enumerate(self.parts) if part.leaves]
 
     @property
+    def is_affine(self) -> bool:
+        """Whether every part of eta that moves is seen to be affine in the point."""
+        return all(self.parts[j].affine is not None for j in self.moving)
+
+    @property
     def constant(self) -> list[int]:
         """Which parts of eta are the same for every row."""
         return [j for j, part in enumerate(self.parts) if part.constant]

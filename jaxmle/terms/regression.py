@@ -158,14 +158,11 @@ class Regression(Term):
     def is_concave(self, lift, point) -> bool:
         """Whether it is known to be log-concave in the flat ``point``: what moves is affine in it, and the density
         log-concave in that."""
-        concave = getattr(self.density, "CONCAVE_IN", ())
-        moving = self.predictor_at(lift, point).moving
-        return all(j in concave for j in moving) and self.takes_products(lift, point)
+        predictor = self.predictor_at(lift, point)
+        return predictor.is_affine and set(predictor.moving) <= set(getattr(self.density, "CONCAVE_IN", ()))
 
     def takes_products(self, lift, point):
-        """Whether what moves is affine in the flat ``point``."""
-        predictor = self.predictor_at(lift, point)
-        return all(predictor.parts[j].affine is not None for j in predictor.moving)
+        return self.predictor_at(lift, point).is_affine
 
     def every(self, stride: int) -> "Regression":
         """The term with every ``stride``-th row."""
