@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from jaxmle.core.urn import urn, urn_total
 from jaxmle.densities._inputs import floats, inside, is_count, spread
 
-SUPPORT = "a count: 0, 1, ..., n"
+SUPPORT = "a count: 0, 1, ..., n, and n a whole number"
 
 
 def support(y: ArrayLike, n: ArrayLike, a: ArrayLike, b: ArrayLike) -> Bool[Array, "..."]:

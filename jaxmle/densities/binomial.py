@@ -11,7 +11,7 @@ from jaxmle.core.quotient import log_quotient
 from jaxmle.core.special import log_factorial_excess, poisson_deviance, sigmoid, softplus
 from jaxmle.densities._inputs import floats, inside, is_count, spread, symmetric
 
-SUPPORT = "a count: 0, 1, ..., n"
+SUPPORT = "a count: 0, 1, ..., n, and n a whole number"
 CONCAVE_IN = (1,)  # the places of the parameters that it is jointly log-concave in, the others held
 
 

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from jaxmle.core.signature import named, takes
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.likelihood import RowLikelihood
 from jaxmle.terms.objective import Objective, Term, as_objective
@@ -85,7 +86,7 @@ class Settled(eqx.Module):
     state: Any
 
     def __call__(self, params, block):
-        return _pair(self.function(params, block, self.state, None))[0]
+        return _with_state(self.function, params, block, self.state, None)[0]
 
 
 def _counted(part: Any) -> Any:
@@ -104,7 +105,7 @@ def _contributions(term, params, state, key):
     after = []
 
     def function(params, block):
-        values, new = _pair(term.function(params, block, state, key))
+        values, new = _with_state(term.function, params, block, state, key)
         after.append(new)
         return values
 
@@ -113,7 +114,14 @@ def _contributions(term, params, state, key):
     return values, after[0]
 
 
-def _pair(result):
+def _with_state(function, params, block, state, key):
+    """The contributions of a ``block`` of rows, and the state they leave behind."""
+    if not takes(function, 4):
+        raise TypeError(
+            "with state= the log-likelihood is called as function(params, rows, state, key), and this is "
+            f"{named(function)}: take the state and return the pair of values and state, or leave out state="
+        )
+    result = function(params, block, state, key)
     if not isinstance(result, tuple) or len(result) != 2:
         raise TypeError(
             "with state= the log-likelihood is called as function(params, rows, state, key) and returns a pair: one "

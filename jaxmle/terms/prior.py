@@ -6,6 +6,7 @@ from typing import ClassVar
 import jax.numpy as jnp
 
 from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
+from jaxmle.core.signature import named, takes
 from jaxmle.core.tree import as_leaf
 from jaxmle.terms.objective import Term, flatten_point
 from jaxmle.terms.without_data import WithoutData
@@ -45,7 +46,8 @@ def log_prior(function: Callable) -> Term:
     The mode it leads to is that of the density in these parameters: no Jacobian of a constraint is added (ask
     ``jm.fit`` for it with ``jacobian=True``).
 
-    Errors: ``ValueError`` from ``jm.fit`` where the function returns an array.
+    Errors: ``TypeError`` for what is no function of params alone; ``ValueError`` from ``jm.fit`` where the function
+    returns an array.
 
     >>> import jax.numpy as jnp
     >>> term = log_prior(lambda params: -0.5 * jnp.sum(params["beta"] ** 2))
@@ -56,4 +58,9 @@ def log_prior(function: Callable) -> Term:
     """
     if not callable(function):
         raise TypeError(f"jm.log_prior takes a function of params, not a {type(function).__name__}")
+    if not takes(function, 1):
+        raise TypeError(
+            f"a log-prior is called as function(params), without data, and this is {named(function)}: what it needs "
+            "besides goes in by functools.partial; what depends on data is a jm.likelihood"
+        )
     return LogPrior(as_leaf(function))

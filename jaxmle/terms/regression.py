@@ -19,6 +19,7 @@ import numpy as np
 
 from jaxmle.core.dependence import goes_forward
 from jaxmle.core.evaluation import OBSERVED, OPG, Evaluation
+from jaxmle.core.signature import named, takes
 from jaxmle.core.tree import as_array, as_leaf, is_traced
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.idle import not_finite
@@ -185,6 +186,11 @@ class Regression(Term):
                 f"{'an array of shape ' + str(eta.shape) if hasattr(eta, 'shape') else type(eta).__name__}: write "
                 "(eta,) with a comma"
             )
+        if not takes(self.log_density, 1 + len(eta)):
+            raise TypeError(
+                f"the predictor returns {len(eta)} of the density's parameters, which is {named(self.log_density)}: "
+                "return one for each that follows the response"
+            )
         return eta
 
     def contributions(self, params):
@@ -285,14 +291,24 @@ def regression(
     weights = None if weights is None else as_array(weights, "weights")
     if any(row_tools.is_shared(leaf) for leaf in jax.tree.leaves(y, is_leaf=row_tools.is_shared)):
         raise TypeError("y holds one response for each row and cannot be shared: put what rows share into x")
-    if not callable(predictor):
-        raise TypeError(f"predictor must be a function of params and one row, not a {type(predictor).__name__}")
+    check_predictor(predictor)
     if not isinstance(density, ModuleType) and not callable(density):
         raise TypeError(
             f"density must be a module such as jm.densities.normal or a log-density function, not a "
             f"{type(density).__name__}"
         )
     return Regression(density, as_leaf(predictor), x, y, weights, block)
+
+
+def check_predictor(predictor) -> None:
+    """Raise ``TypeError`` for what is no function of params and one row."""
+    if not callable(predictor):
+        raise TypeError(f"predictor must be a function of params and one row, not a {type(predictor).__name__}")
+    if not takes(predictor, 2):
+        raise TypeError(
+            f"a predictor is called as predictor(params, row), with one row of x, and this is {named(predictor)}: "
+            "several columns travel as one array, tuple or dict"
+        )
 
 
 def log_density(density) -> Callable:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jaxmle.core.tree import as_array, as_leaf
 from jaxmle.losses.catalogue import facts_of
 from jaxmle.terms.objective import Objective, Term
-from jaxmle.terms.regression import regression
+from jaxmle.terms.regression import check_predictor, regression
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,8 +124,7 @@ def risk(loss: Callable, predictor: Callable, x, y, weights=None, *, block: int 
     _check(plain, options)
     numbers = {name: as_array(value, name).astype(float) for name, value in options.items() if _is_number(value)}
     choices = tuple((name, value) for name, value in options.items() if name not in numbers)
-    if not callable(predictor):
-        raise TypeError(f"predictor must be a function of params and one row, not a {type(predictor).__name__}")
+    check_predictor(predictor)
     predictions = WithNumbers(as_leaf(predictor), tuple(numbers.values()))
     return regression(MinusLoss(plain, tuple(numbers), choices), predictions, x, y, weights, block=block)
 
