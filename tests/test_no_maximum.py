@@ -295,3 +295,10 @@ def test_what_rises_without_a_top_is_no_estimate(rising, mark):
     assert "rough" not in fit.message
     if rising is not jnp.log and not (rising is jnp.sqrt and mark is jm.free):
         assert fit.status == codes.UNBOUNDED
+
+
+def test_what_rises_out_of_sight_is_no_estimate_of_a_solver_without_curvature():
+    """At 1e308 the slope of a logarithm is none that can be held, and its curvature was none long before."""
+    fit = jm.fit(jm.log_prior(lambda p: jnp.log(p["x"])), {"x": jm.positive(1.0)}, solver=jm.solvers.LBFGS())
+    assert float(fit.params["x"]) > 1e300
+    assert not fit.ok, fit.message

@@ -47,7 +47,8 @@ def certify(
     proximal Newton where there is a ``penalty`` with kinks. Where the curvature fades on that step it goes on until it
     is known whether there is a maximum at all, if the ``status`` is a claim of one, or that the steps ran out."""
     newton: Any = ProximalNewton(switch=jnp.inf) if penalty else Newton(switch=jnp.inf)
-    here = newton.update(newton.init(z, jnp.finfo(z.dtype).tiny, size, *penalty), evaluate(z), *penalty)
+    found = evaluate(z)
+    here = newton.update(newton.init(z, jnp.finfo(z.dtype).tiny, size, *penalty), found, *penalty)
     near = here.left < jnp.finfo(z.dtype).eps ** 0.5
     asked = codes.is_maximum(status) | (status == codes.OUT_OF_STEPS)
 
@@ -72,7 +73,8 @@ def certify(
     pivot = getattr(here, "pivot", jnp.full_like(left, jnp.nan))
     slopes = here.evaluation.gradient
     slopes = penalty[0].smallest_subgradient(here.best, slopes) if penalty else slopes
-    known = jnp.where(underflows(here.evaluation.curvature, slopes), jnp.nan, left)
+    unseen = underflows(here.evaluation.curvature, slopes) | ~found.is_finite()
+    known = jnp.where(unseen, jnp.nan, left)
     return Certificate(known, direction, jnp.isnan(left), here.flat, diverging | jnp.any(gone != 0), pivot)
 
 
