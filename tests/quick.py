@@ -18,7 +18,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 FILE = Path(__file__).parent / "seconds.json"
-SHARE, LONGEST = 1.0, 2.5
+SHARE, LONGEST = 0.4, 1.2
 
 
 def function_of(node: str) -> str:

@@ -36,8 +36,9 @@ def test_apart_keeps_the_order_and_what_is_always_run(monkeypatch, tmp_path):
     assert left_out == [items[1], items[3]]
 
 
-def test_a_report_is_read(tmp_path):
+def test_a_report_is_read(monkeypatch, tmp_path):
     report = tmp_path / "report.xml"
+    monkeypatch.setattr(quick, "SHARE", 1.0)
     cases = "".join(f'<testcase classname="tests.test_a" name="{name}" time="1.0"/>' for name in ("b[1]", "b[2]", "c"))
     report.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
     assert quick.measured(report) == {"tests/test_a.py::b": 2.0}
