@@ -29,7 +29,7 @@ def function_of(node: str) -> str:
 def chosen(name: str, count: int, seconds: float) -> set[int]:
     """Which of the ``count`` cases of the function ``name`` are run where all take ``seconds``."""
     each = seconds / count
-    fitting = count if seconds <= SHARE else max(int(SHARE / each), int(each <= LONGEST))
+    fitting = count if seconds <= SHARE else max(int(SHARE / each + 1e-6), int(each <= LONGEST))
     first = zlib.crc32(name.encode()) % count
     return {(first + math.ceil(i * count / fitting)) % count for i in range(min(fitting, count))}
 
