@@ -114,6 +114,28 @@ def test_what_a_kink_holds_needs_no_curvature(solver):
     assert fit.params["b"] == 0.0
 
 
+@pytest.mark.parametrize("unit", [1e-170, 1e-300])
+def test_beside_a_kink_a_column_whose_squares_are_too_small_is_not_settled_either(unit):
+    def lines(params, data):
+        return jm.densities.normal.logpdf(data["y"], params["a"] + data["x"] * params["b"] + params["c"], 1.0)
+
+    x, y = np.arange(5.0) * unit, np.array([1.0, 3.0, 2.0, 5.0, 4.0])
+    objective = jm.likelihood(lines, {"x": x, "y": y}) + jm.penalties.l1("c", 1.0)
+    assert jm.fit(objective, {"a": 0.0, "b": 0.0, "c": 0.0}).status == codes.UNSETTLED
+
+
+def test_a_long_way_in_large_units_is_not_unbounded():
+    """The first step is as long as the gradient, 1e24, and the top five of them away."""
+
+    def ramp(params):
+        x = params["x"] / 1e24
+        return 1e48 * (x - jnp.maximum(x - 5.0, 0.0) ** 2)
+
+    fit = jm.fit(jm.log_prior(ramp), {"x": 0.0})
+    assert fit.status != codes.UNBOUNDED
+    np.testing.assert_allclose(fit.params["x"], 5.5e24)
+
+
 @pytest.mark.parametrize("far", [1e20, 1e50, -1e140])
 def test_a_start_that_is_absurdly_far_is_no_reason_to_claim_a_flat_maximum(far):
     """Beside the curvature met there all that comes after is small."""

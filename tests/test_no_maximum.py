@@ -302,3 +302,17 @@ def test_what_rises_out_of_sight_is_no_estimate_of_a_solver_without_curvature():
     fit = jm.fit(jm.log_prior(lambda p: jnp.log(p["x"])), {"x": jm.positive(1.0)}, solver=jm.solvers.LBFGS())
     assert float(fit.params["x"]) > 1e300
     assert not fit.ok, fit.message
+
+
+@pytest.mark.parametrize("solver", [None, jm.solvers.LBFGS(), jm.solvers.BHHH()])
+def test_a_column_of_zeros_is_flat_in_float32_too(solver):
+    """What conjugate gradients finish there never moves along it, and so they do not see it."""
+    x = np.column_stack([np.ones(60), IRIS.data[50:110, 0], np.zeros(60)]).astype(np.float32)
+    y = (IRIS.target[50:110] > 1).astype(np.float32)
+    y[::7] = 1 - y[::7]
+    fit = jm.fit(jm.models.logistic(x, y), solver=solver)
+    assert fit.params["beta"].dtype == jnp.float32
+    assert fit.status == codes.FLAT, fit.message
+    without = jm.fit(jm.models.logistic(x[:, :2], y), solver=solver)
+    assert without.status in (codes.CONVERGED, codes.STALLED_AT_ROUNDING), without.message
+    np.testing.assert_allclose(fit.params["beta"][:2], without.params["beta"], rtol=1e-4)

@@ -129,17 +129,18 @@ def _look(evaluate, z, step):
 
 def _factors(matrix, z, wanted):
     """The lower factor of the curvature at ``z`` with unit diagonal, a rounding error added; one where it is not wanted
-    or void. With the roots of the diagonal."""
-    one = jnp.eye(z.size, dtype=z.dtype), jnp.ones_like(z)
+    or void. With the roots of the diagonal, and whether some number has no curvature at all: products with vectors do
+    not show that, for none ever moves it."""
+    one = jnp.eye(z.size, dtype=z.dtype), jnp.ones_like(z), jnp.zeros((), bool)
 
     def look():
         curvature = matrix()
-        scale = jnp.sqrt(jnp.abs(jnp.diagonal(curvature)))
-        scale = jnp.where(scale > 0, scale, 1.0)
+        diagonal = jnp.abs(jnp.diagonal(curvature))
+        scale = jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
         floor = 10.0 * z.size * jnp.finfo(z.dtype).eps
         lower = lapack.cholesky(linalg.unit_diagonal(curvature, scale) + floor * one[0])
         good = jnp.all(jnp.isfinite(lower))
-        return jnp.where(good, lower, one[0]), jnp.where(good, scale, 1.0)
+        return jnp.where(good, lower, one[0]), jnp.where(good, scale, 1.0), jnp.any(diagonal == 0)
 
     return jax.lax.cond(wanted, look, lambda: one)
 
@@ -211,7 +212,7 @@ def _moved(state, evaluation, bent, judged, multiply, units):
 
 def _choose_step(state, judged, multiply, goal, units):
     """The state that asks for the next point of the trust region."""
-    lower = None if units is None else units[0]
+    lower, unused = (None, False) if units is None else (units[0], units[2])
 
     def into_z(step):
         return (step if lower is None else lapack.solve_lower(lower, step[:, None], transpose=True)[:, 0]) / state.scale
@@ -232,7 +233,7 @@ def _choose_step(state, judged, multiply, goal, units):
         step=step,
         predicted=found.predicted,
         whole=found.whole,
-        flat=found.flat,
+        flat=found.flat | unused,
         left_before=state.left,
         left=jnp.where(found.settled, found.predicted, jnp.inf),
         upwards=state.upwards | found.negative,
