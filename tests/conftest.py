@@ -30,6 +30,10 @@ def known(flags):
 if "XLA_FLAGS" not in os.environ:  # XLA reads it when it first compiles
     os.environ["XLA_FLAGS"] = " ".join(f"--{flag}" for flag in known(FLAGS))
 
+# Where an operation stands in the source is written into every program, a tenth of the time, and read by nobody here.
+jax.config.update("jax_traceback_in_locations_limit", 0)
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")  # for processes that tests start
+
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
