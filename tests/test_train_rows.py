@@ -181,7 +181,7 @@ def test_missing_data_and_impossible_starts_are_named():
         ({"batches": [X], "nobs": N, "batch_size": 5}, ValueError, "a batch is built as"),
         ({"batches": [{"x": X[:, :2], "y": Y}], "nobs": N, "batch_size": 5}, ValueError, r"rows of shape \(3,\)"),
         ({"batches": [{"x": X, "y": Y[:3]}], "nobs": N, "batch_size": 5}, ValueError, "they need the same"),
-        ({"state": ()}, TypeError, "positional argument"),
+        ({"state": ()}, TypeError, "leave out state="),
     ],
 )
 def test_errors_say_what_to_do(options, error, message):
