@@ -30,7 +30,7 @@ def with_state(params, y, state, key):
         (lambda: jm.models.nonlinear_least_squares(lambda params: 1.0, Y, Y, START), ["f(params, x_i)"]),
         (
             lambda: jm.fit(jm.regression(jm.densities.normal, lambda params, _: (params["a"],), Y, Y), START),
-            ["returns 1 of", "logpdf(y, loc, scale)"],
+            ["returns, 1 of", "logpdf(y, loc, scale)"],
         ),
         (lambda: jm.fit(jm.likelihood(with_state, Y), START), ["jm.train(..., state=...)", "with_state(params, y"]),
         (lambda: train(jm.likelihood(with_state, Y), key=jax.random.key(0)), ["jm.train(..., state=...)"]),

@@ -19,6 +19,19 @@ def takes(function: Callable, count: int) -> bool:
     return True
 
 
+def check_takes(function: Callable, count: int, called: str, instead: str) -> None:
+    """Raise ``TypeError`` unless ``function`` can be called with ``count`` arguments.
+
+    The message says how it is ``called``, what it takes, and what to do ``instead``.
+
+    >>> check_takes(lambda params, y: 0.0, 1, "a log-prior is called as function(params)", "leave out the data")
+    Traceback (most recent call last):
+    TypeError: a log-prior is called as function(params), and this is a lambda of (params, y): leave out the data
+    """
+    if not takes(function, count):
+        raise TypeError(f"{called}, and this is {named(function)}: {instead}")
+
+
 def named(function: Callable) -> str:
     """How to speak of a function: its name and what it takes.
 

@@ -7,9 +7,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxmle.core.signature import named, takes
+from jaxmle.core.signature import check_takes
 from jaxmle.terms import rows as row_tools
-from jaxmle.terms.likelihood import RowLikelihood
+from jaxmle.terms.likelihood import WITH_STATE, RowLikelihood
 from jaxmle.terms.objective import Objective, Term, as_objective
 from jaxmle.terms.sample import at_rows, count_rows, has_rows, row_fields
 
@@ -116,11 +116,10 @@ def _contributions(term, params, state, key):
 
 def _with_state(function, params, block, state, key):
     """The contributions of a ``block`` of rows, and the state they leave behind."""
-    if not takes(function, 4):
-        raise TypeError(
-            "with state= the log-likelihood is called as function(params, rows, state, key), and this is "
-            f"{named(function)}: take the state and return the pair of values and state, or leave out state="
-        )
+    called = "with state= the log-likelihood is called as function(params, rows, state, key)"
+    check_takes(
+        function, WITH_STATE, called, "take the state and return the pair of values and state, or leave out state="
+    )
     result = function(params, block, state, key)
     if not isinstance(result, tuple) or len(result) != 2:
         raise TypeError(

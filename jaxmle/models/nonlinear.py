@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle.core.compiled import compiled
-from jaxmle.core.signature import named, takes
+from jaxmle.core.signature import check_takes
 from jaxmle.core.tree import as_leaf
 from jaxmle.densities import normal as density
 from jaxmle.models.design import as_response, as_weights
@@ -32,8 +32,7 @@ def nonlinear_least_squares(f: Callable, x, y, start: dict[str, Any], weights=No
     table also gives the root of RSS / (n - p), and ``jm.models.least_squares`` the errors that go with it.
 
     Errors: ``ValueError`` for shapes that do not fit, a mean that is not one number, or a start that names a parameter
-    ``sigma`` itself; ``TypeError`` for a start that is not a dict, or an ``f`` that does not
-    take a row.
+    ``sigma`` itself; ``TypeError`` for a start that is not a dict, or an ``f`` that does not take params and a row.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -47,8 +46,7 @@ def nonlinear_least_squares(f: Callable, x, y, start: dict[str, Any], weights=No
     """
     if not isinstance(start, dict):
         raise TypeError(f"start must be a dict of parameters, such as {{'a': 1.0}}; it is a {type(start).__name__}")
-    if not takes(f, 2):
-        raise TypeError(f"f is called as f(params, x_i), with one row of x, and this is {named(f)}")
+    check_takes(f, 2, "f is called as f(params, x_i), with one row of x", "several columns travel as one array or dict")
     if "sigma" in start:
         raise ValueError("sigma is the scale of the noise, which the model adds: give that parameter another name")
     x, y = row_tools.as_rows(x, "x"), as_response(y)

@@ -13,7 +13,7 @@ from jaxmle.core.closure import explicit
 from jaxmle.core.dependence import goes_forward
 from jaxmle.core.directions import along_each
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG, Evaluation, derivatives
-from jaxmle.core.signature import named, takes
+from jaxmle.core.signature import check_takes, takes
 from jaxmle.core.tree import as_array, as_leaf, as_number, is_traced
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.objective import Term, flatten_point
@@ -82,8 +82,7 @@ class RowLikelihood(Term):
 
     def _contributions(self, params, block):
         n = row_tools.row_leaves(block_shapes(self.data, block))[0][1].shape[0]
-        if not takes(self.function, 2):
-            raise TypeError(_wants_state(self.function))
+        check_takes(self.function, 2, _STATELESS, _HOLD_STATE)
         values = self.function(params, block)
         shape = jnp.shape(values)
         if shape != (n,):
@@ -226,12 +225,8 @@ def likelihood(
     """
     if not callable(function):
         raise TypeError(f"jm.likelihood takes a function of params and data first, not a {type(function).__name__}")
-    if not takes(function, 2) and not (rows and takes(function, _WITH_STATE)):
-        raise TypeError(
-            f"jm.likelihood calls its function as function(params, data), and this is {named(function)}: several "
-            "arrays travel as one tuple or dict, def loglik(params, data): x, y = data; what is no data goes in by "
-            "functools.partial"
-        )
+    if not (rows and takes(function, WITH_STATE)):
+        check_takes(function, 2, "jm.likelihood calls its function as function(params, data)", _SEVERAL_ARRAYS)
     data = row_tools.as_rows(data)
     if rows:
         if nobs is not None:
@@ -271,7 +266,16 @@ def scores_evaluation(contributions: Callable, flat, weights) -> Evaluation:
     return Evaluation(value, jnp.zeros_like(value), jnp.sum(jnp.abs(kept)), gradient, weighted.T @ scores)
 
 
-_WITH_STATE = 4  # arguments: params, rows, state and key
+WITH_STATE = 4  # arguments: params, rows, state and key
+_STATELESS = (
+    "only jm.train(..., state=...) calls a log-likelihood as function(params, rows, state, key); everything else, "
+    "jm.train without state= too, calls function(params, rows)"
+)
+_HOLD_STATE = "hold state and key, with functools.partial or a lambda, and return the values alone"
+_SEVERAL_ARRAYS = (
+    "several arrays travel as one tuple or dict, def loglik(params, data): x, y = data; what is no data goes in by "
+    "functools.partial"
+)
 _FEW = 6  # numbers, of which forward mode is the faster way to the slopes of many rows
 
 
@@ -321,14 +325,6 @@ def bad_rows(values, weights=None) -> list[str]:
         f"the log-likelihood is not finite ({value}) in {bad.size} row{'s' * (bad.size > 1)}: {some} (counted from "
         "zero); the parameters put these rows outside the support of the model"
     ]
-
-
-def _wants_state(function) -> str:
-    return (
-        f"this log-likelihood is {named(function)}: jm.train(..., state=...) calls it as function(params, rows, state, "
-        "key), and everything else as function(params, rows); for that hold state and key, with functools.partial or a "
-        "lambda, and return the values alone"
-    )
 
 
 def _wrong_shape(shape, n) -> str:

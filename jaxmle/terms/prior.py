@@ -6,7 +6,7 @@ from typing import ClassVar
 import jax.numpy as jnp
 
 from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
-from jaxmle.core.signature import named, takes
+from jaxmle.core.signature import check_takes
 from jaxmle.core.tree import as_leaf
 from jaxmle.terms.objective import Term, flatten_point
 from jaxmle.terms.without_data import WithoutData
@@ -58,9 +58,6 @@ def log_prior(function: Callable) -> Term:
     """
     if not callable(function):
         raise TypeError(f"jm.log_prior takes a function of params, not a {type(function).__name__}")
-    if not takes(function, 1):
-        raise TypeError(
-            f"a log-prior is called as function(params), without data, and this is {named(function)}: what it needs "
-            "besides goes in by functools.partial; what depends on data is a jm.likelihood"
-        )
+    instead = "what it needs besides goes in by functools.partial; what depends on data is a jm.likelihood"
+    check_takes(function, 1, "a log-prior is called as function(params), without data", instead)
     return LogPrior(as_leaf(function))

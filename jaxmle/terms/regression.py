@@ -19,7 +19,7 @@ import numpy as np
 
 from jaxmle.core.dependence import goes_forward
 from jaxmle.core.evaluation import OBSERVED, OPG, Evaluation
-from jaxmle.core.signature import named, takes
+from jaxmle.core.signature import check_takes
 from jaxmle.core.tree import as_array, as_leaf, is_traced
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.idle import not_finite
@@ -186,11 +186,8 @@ class Regression(Term):
                 f"{'an array of shape ' + str(eta.shape) if hasattr(eta, 'shape') else type(eta).__name__}: write "
                 "(eta,) with a comma"
             )
-        if not takes(self.log_density, 1 + len(eta)):
-            raise TypeError(
-                f"the predictor returns {len(eta)} of the density's parameters, which is {named(self.log_density)}: "
-                "return one for each that follows the response"
-            )
+        called = f"the density is called with the response and what the predictor returns, {len(eta)} of its parameters"
+        check_takes(self.log_density, 1 + len(eta), called, "return one for each that follows the response")
         return eta
 
     def contributions(self, params):
@@ -275,8 +272,8 @@ def regression(
     Returns a term with factored curvature: exact where the predictor is linear in params, and for any predictor with
     the Gauss-Newton part apart, which Levenberg-Marquardt climbs on.
 
-    Errors: ``TypeError`` where data are not numbers; from ``jm.fit``: different numbers of rows, no rows, a predictor
-    that does not return a tuple.
+    Errors: ``TypeError`` where data are not numbers or the predictor does not take params and a row; from ``jm.fit``:
+    different numbers of rows, no rows, a predictor that does not return a tuple of the density's parameters.
 
     >>> import jax.numpy as jnp
     >>> from jaxmle import densities
@@ -304,11 +301,8 @@ def check_predictor(predictor) -> None:
     """Raise ``TypeError`` for what is no function of params and one row."""
     if not callable(predictor):
         raise TypeError(f"predictor must be a function of params and one row, not a {type(predictor).__name__}")
-    if not takes(predictor, 2):
-        raise TypeError(
-            f"a predictor is called as predictor(params, row), with one row of x, and this is {named(predictor)}: "
-            "several columns travel as one array, tuple or dict"
-        )
+    called = "a predictor is called as predictor(params, row), with one row of x"
+    check_takes(predictor, 2, called, "several columns travel as one array, tuple or dict")
 
 
 def log_density(density) -> Callable:

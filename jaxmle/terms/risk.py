@@ -105,8 +105,9 @@ def risk(loss: Callable, predictor: Callable, x, y, weights=None, *, block: int 
     of the loss. A loss with corners (absolute_error, quantile, hinge) has no curvature to take them from, so that they
     are NaN, and its fit says how far it came.
 
-    Errors: ``TypeError`` for a loss that is no function, lacks a number of its own, or is no objective (zero_one), and
-    where data are not numbers; from ``jm.fit``: different numbers of rows, no rows, several predictions.
+    Errors: ``TypeError`` for a loss that is no function, lacks a number of its own, or is no objective (zero_one), for
+    a predictor that does not take params and a row, and where data are not numbers; from ``jm.fit``: different numbers
+    of rows, no rows, several predictions.
 
     >>> import functools
     >>> import jax.numpy as jnp
