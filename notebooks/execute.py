@@ -27,7 +27,14 @@ DPI, COLOURS = 100, 128  # of pictures, which are kept with a palette: a third o
 MACHINERY = ("IPython", "asyncio", "ipykernel", "jupyter_client", "matplotlib_inline", "tornado", "traitlets", "zmq")
 # Warnings are errors wherever they come from, but for the machinery that runs the cells, which a reader never sees.
 # This is said anew before each cell, since some libraries let their own warnings through when they are imported.
+# Tracing makes millions of small objects that live long: looking through all of them for cycles takes a twentieth of
+# the time, so that is done rarely.
 BEFORE = f"""
+import gc
+
+gc.set_threshold(100_000, 50, 100)
+del gc
+
 def _before_each_cell(*_):
     import warnings
     warnings.simplefilter("error")

@@ -1,9 +1,10 @@
 """What a quick run of all tests leaves out: of each test function that takes long, the cases that do not fit its share.
 
-`seconds.json` has the measured seconds of such functions, all cases together, on one core that was not fast. A function
-has `SHARE` seconds: as many of its cases as fit are run, at least one where one takes no more than `LONGEST`. Which of
-them differs from function to function, so that every row of a contract table is met by some. A test that is the only
-one of something that must never break is marked `always`. What is new is not in the file, and is run.
+`seconds.json` has the measured seconds, on one core that was not fast, of each case that takes more than `LONGEST`, and
+of the others of each function together. A quick run leaves out the long cases. Of the others as many as fit into the
+`SHARE` seconds of a function are run, at least one. Which of them differs from function to function, so that every row
+of a contract table is met by some. A test that is the only one of something that must never break is marked `always`.
+What is new is not in the file, and is run.
 
 `python -m pytest --all` leaves nothing out, and neither does naming files or tests. `.ci/all` does that and writes the
 file anew: `python tests/quick.py report.xml` reads it from what `--junitxml=report.xml` wrote.
@@ -28,8 +29,7 @@ def function_of(node: str) -> str:
 
 def chosen(name: str, count: int, seconds: float) -> set[int]:
     """Which of the ``count`` cases of the function ``name`` are run where all take ``seconds``."""
-    each = seconds / count
-    fitting = count if seconds <= SHARE else max(int(SHARE / each + 1e-6), int(each <= LONGEST))
+    fitting = count if seconds <= SHARE else max(int(SHARE * count / seconds + 1e-6), 1)
     first = zlib.crc32(name.encode()) % count
     return {(first + math.ceil(i * count / fitting)) % count for i in range(min(fitting, count))}
 
@@ -37,24 +37,26 @@ def chosen(name: str, count: int, seconds: float) -> set[int]:
 def apart(items: list) -> tuple[list, list]:
     """The tests of a quick run, and those that it leaves out."""
     known = json.loads(FILE.read_text()) if FILE.exists() else {}
-    cases = collections.defaultdict(list)
+    short = collections.defaultdict(list)
     for item in items:
-        cases[function_of(item.nodeid)].append(item)
-    kept = {
-        item.nodeid
-        for name, some in cases.items()
-        for i, item in enumerate(some)
-        if i in chosen(name, len(some), known.get(name, 0.0)) or item.get_closest_marker("always")
-    }
+        if known.get(item.nodeid, 0.0) <= LONGEST:
+            short[function_of(item.nodeid)].append(item)
+    kept = {item.nodeid for item in items if item.get_closest_marker("always")}
+    for name, some in short.items():
+        kept |= {some[i].nodeid for i in chosen(name, len(some), known.get(name, 0.0))}
     return [item for item in items if item.nodeid in kept], [item for item in items if item.nodeid not in kept]
 
 
 def measured(report: Path) -> dict[str, float]:
-    """The seconds of the functions that take longer than their share, from a report of pytest in JUnit's form."""
+    """The seconds of long cases, and of the others of a function together where they exceed its share.
+
+    The report is pytest's, in JUnit's form.
+    """
     total = collections.Counter()
     for case in ElementTree.parse(report).iter("testcase"):
-        path = case.get("classname", "").replace(".", "/") + ".py"
-        total[function_of(f"{path}::{case.get('name')}")] += float(case.get("time", 0.0))
+        node = f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"
+        seconds = float(case.get("time", 0.0))
+        total[node if seconds > LONGEST else function_of(node)] += seconds
     return {name: round(seconds, 1) for name, seconds in sorted(total.items()) if seconds > SHARE}
 
 

@@ -13,9 +13,7 @@ def test_as_many_cases_are_chosen_as_fit():
     assert quick.chosen("a", 8, 0.0) == set(range(8))
     assert quick.chosen("a", 8, quick.SHARE) == set(range(8))
     assert len(quick.chosen("a", 8, 2 * quick.SHARE)) == 4
-    assert len(quick.chosen("a", 8, 8 * quick.LONGEST)) == 1
-    assert quick.chosen("a", 8, 8.1 * quick.LONGEST) == set()
-    assert quick.chosen("a", 1, 1.1 * quick.LONGEST) == set()
+    assert len(quick.chosen("a", 8, 80 * quick.SHARE)) == 1
 
 
 def test_functions_differ_in_what_is_chosen_so_that_every_row_of_a_table_is_met():
@@ -25,27 +23,34 @@ def test_functions_differ_in_what_is_chosen_so_that_every_row_of_a_table_is_met(
 
 def test_apart_keeps_the_order_and_what_is_always_run(monkeypatch, tmp_path):
     monkeypatch.setattr(quick, "FILE", tmp_path / "seconds.json")
-    quick.FILE.write_text(json.dumps({"t.py::slow": 99.0, "t.py::must": 99.0}))
+    quick.FILE.write_text(
+        json.dumps({"t.py::slow[1]": 9.0, "t.py::slow": 9.0, "t.py::must[1]": 9.0, "t.py::alone": 9.0})
+    )
 
     def item(name, always=False):
         return SimpleNamespace(nodeid=f"t.py::{name}", get_closest_marker=lambda mark: always or None)
 
-    items = [item("new[1]"), item("slow[1]"), item("must[1]", always=True), item("slow[2]"), item("new[2]")]
-    kept, left_out = quick.apart(items)
-    assert kept == [items[0], items[2], items[4]]
-    assert left_out == [items[1], items[3]]
+    names = ["new[1]", "slow[1]", "slow[2]", "slow[3]", "alone", "new[2]"]
+    items = [item("must[1]", always=True), *map(item, names)]
+    kept, left_out = ([one.nodeid.partition("::")[2] for one in some] for some in quick.apart(items))
+    one_of_two = kept[2]  # which do not fit together
+    assert one_of_two in ("slow[2]", "slow[3]")
+    assert kept == ["must[1]", "new[1]", one_of_two, "new[2]"]
+    assert [name for name in left_out if "slow" not in name] == ["alone"]
+    assert "slow[1]" in left_out
 
 
 def test_a_report_is_read(monkeypatch, tmp_path):
     report = tmp_path / "report.xml"
     monkeypatch.setattr(quick, "SHARE", 1.0)
-    cases = "".join(f'<testcase classname="tests.test_a" name="{name}" time="1.0"/>' for name in ("b[1]", "b[2]", "c"))
+    seconds = {"b[1]": 1.0, "b[2]": 1.0, "b[3]": 5.0, "c": 1.0}
+    cases = "".join(f'<testcase classname="tests.test_a" name="{name}" time="{t}"/>' for name, t in seconds.items())
     report.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
-    assert quick.measured(report) == {"tests/test_a.py::b": 2.0}
+    assert quick.measured(report) == {"tests/test_a.py::b": 2.0, "tests/test_a.py::b[3]": 5.0}
 
 
 def test_what_was_measured_is_there():
     """A function that was renamed would be run whole, and its line stay forever: .ci/all writes the file anew."""
     for name in json.loads(quick.FILE.read_text()):
-        path, function = name.split("::")
+        path, function = quick.function_of(name).split("::")
         assert f"\ndef {function}(" in (HERE.parent / path).read_text(), name

@@ -79,7 +79,6 @@ def test_corrected_white_equals_statsmodels_for_least_squares(kind):
     _agree(_cov("OLS", kind), _theirs("OLS", kind.upper()).cov_params())
 
 
-@pytest.mark.always
 @pytest.mark.parametrize("name", MODELS)
 def test_clusters_equal_statsmodels(name):
     one, two = _groups(name)

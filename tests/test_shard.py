@@ -12,7 +12,7 @@ import pytest
 
 import jaxmle as jm
 
-PROGRAM = """
+START = """
 import json
 import jax, jax.numpy as jnp, numpy as np
 jax.config.update("jax_enable_x64", True)
@@ -36,8 +36,12 @@ def beside(name, one, many, start=None):
 
 x = rng.standard_normal((1000, 3))
 y = rng.poisson(np.exp(x @ np.array([0.3, -0.2, 0.1]))).astype(float)
+plain = jm.models.poisson_regression(x, y)
+"""
+
+ROWS = """
 weights = rng.integers(0, 3, 1000).astype(float)
-plain, weighted = jm.models.poisson_regression(x, y), jm.models.poisson_regression(x, y, weights)
+weighted = jm.models.poisson_regression(x, y, weights)
 beside("uneven", plain, jm.shard(plain))
 beside("two of three", plain, jm.shard(plain, jax.devices()[:2]))
 prior = jm.priors.normal("beta", scale=0.5)
@@ -48,12 +52,14 @@ def normal(p, rows):
 rows = {"y": jnp.asarray(y), "shift": jm.shared(jnp.asarray(1.0))}
 term, start = jm.likelihood(normal, rows), {"mu": 0.0, "sigma": jm.positive(1.0)}
 beside("likelihood", term, jm.shard(term), start)
+bad = jm.models.poisson_regression(np.where(np.arange(30)[:, None] == 7, np.nan, 1.0), np.ones(30))
+try:
+    jm.fit(jm.shard(bad))
+except ValueError as error:
+    found["message"] = str(error)
+"""
 
-x = np.concatenate([np.ones((60_000, 1)), rng.standard_normal((60_000, 3))], axis=1)
-y = (rng.random(60_000) < 0.3).astype(float)
-big = jm.models.logistic(x, y)
-beside("head start", big, jm.shard(big))
-
+DERIVATIVES = """
 sharded = jm.shard(plain)
 def of_scale(objective):
     return jax.grad(lambda s: jm.fit(objective + jm.priors.normal("beta", scale=s)).params["beta"][0])(0.5)
@@ -61,6 +67,14 @@ grad = [of_scale(plain), of_scale(sharded)]
 found["gradient"] = [worst(grad[1], grad[0]), True, ""]
 scores = [jm.scores(o, jm.fit(o)) for o in (plain, sharded)]
 found["scores"] = [worst(scores[1], scores[0]), scores[1].shape == scores[0].shape, ""]
+
+x = np.concatenate([np.ones((60_000, 1)), rng.standard_normal((60_000, 3))], axis=1)
+y = (rng.random(60_000) < 0.3).astype(float)
+big = jm.models.logistic(x, y)
+beside("head start", big, jm.shard(big))
+"""
+
+LANES = """
 x = rng.standard_normal((7, 40, 2))
 y = (rng.random((7, 40)) < 0.5).astype(float)
 lanes = jax.vmap(jm.models.logistic)(jnp.asarray(x), jnp.asarray(y))
@@ -76,55 +90,46 @@ there = jax.vmap(jm.models.logistic)(jax.device_put(x[numbers], by_lanes), jax.d
 far, near = errors(there, jm.fit_batch(there, devices=jax.devices())), np.asarray(errors(lanes, one))
 found["errors there"] = [worst(np.asarray(far), near[numbers]), True, len(far.sharding.device_set)]
 found["batch there"] = [error, bool(np.asarray(many.ok).all()), len(many.z.sharding.device_set)]
-messages = []
-for bad in (jm.models.poisson_regression(np.where(np.arange(30)[:, None] == 7, np.nan, 1.0), np.ones(30)),):
-    try:
-        jm.fit(jm.shard(bad))
-    except ValueError as error:
-        messages.append(str(error))
-found["messages"] = messages
-print(json.dumps(found))
 """
 
 
-@pytest.fixture(scope="module")
-def found():
+def found_by(program):
+    """What the program found with three devices."""
     environment = {**os.environ, "XLA_FLAGS": os.environ.get("XLA_FLAGS", "")}
-    ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=environment)
+    whole = START + program + "print(json.dumps(found))"
+    ran = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, env=environment)
     assert ran.returncode == 0, ran.stderr[-3000:]
     return json.loads(ran.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("name", ["uneven", "two of three", "weights and prior", "prior before", "likelihood"])
-def test_fits_and_errors_are_those_of_one_device(found, name):
-    error, ok, message = found[name]
-    assert ok
-    assert message == "converged"
-    assert error < 1e-11  # sums in another order, and the fit's own tolerance
+@pytest.mark.always
+def test_fits_and_errors_are_those_of_one_device_and_the_row_that_is_missing_is_named():
+    found = found_by(ROWS)
+    assert "row 7" in found.pop("message")
+    assert found.keys() == {"uneven", "two of three", "weights and prior", "prior before", "likelihood"}
+    for name, (error, ok, message) in found.items():
+        assert ok, name
+        assert message == "converged", name
+        assert error < 1e-11, name  # sums in another order, and the fit's own tolerance
 
 
-def test_a_head_start_is_had_on_each_device(found):
+def test_head_starts_scores_and_derivatives():
+    found = found_by(DERIVATIVES)
     error, ok, _ = found["head start"]
     assert ok
     assert error < 1e-8  # 1e-19 of log-density to be gained: 5e-10 standard errors
-
-
-def test_scores_and_derivatives(found):
     assert found["gradient"][0] < 1e-8
     assert found["scores"][0] < 1e-8
     assert found["scores"][1]
 
 
-@pytest.mark.parametrize("name, devices", [("batch", 1), ("batch there", 3), ("errors there", 3)])
-def test_lanes_are_shared_out_among_devices(found, name, devices):
-    error, ok, where = found[name]
-    assert ok
-    assert error < 1e-12  # a lane is the same on whatever device
-    assert where == devices
-
-
-def test_the_row_that_is_missing_is_named(found):
-    assert "row 7" in found["messages"][0]
+def test_lanes_are_shared_out_among_devices():
+    found = found_by(LANES)
+    for name, devices in (("batch", 1), ("batch there", 3), ("errors there", 3)):
+        error, ok, where = found[name]
+        assert ok, name
+        assert error < 1e-12, name  # a lane is the same on whatever device
+        assert where == devices, name
 
 
 def test_on_one_device_it_changes_nothing():
