@@ -240,7 +240,7 @@ def _infer(asked, direction, status, kind, may_diverge):
     zvalues = scalars / bse
     pvalues = jax.scipy.special.erfc(jnp.abs(zvalues) / jnp.sqrt(jnp.asarray(2.0, z.dtype)))
     trees = {"bse": bse, "zvalues": zvalues, "pvalues": pvalues}
-    decrement = newton_decrement(observed)
+    decrement = jnp.asarray(jnp.nan, z.dtype) if objective.is_rough else newton_decrement(observed)
     log_prior = evaluation.log_prior + rough.rough_value(space.params(z))
     arrays = {
         "cov": cov,

@@ -9,7 +9,7 @@ from jaxmle.inference.asked import SAMPLING
 from jaxmle.inference.covariances.facts import at_limits, describe_covariance, remarks_on
 from jaxmle.inference.covariances.kinds import KINDS
 from jaxmle.inference.printed import ends_of, refuse_batch
-from jaxmle.inference.top import is_top, what_is_missing
+from jaxmle.inference.top import converged_elsewhere, is_top, not_fitted_here, what_is_missing
 from jaxmle.parameters.constants import fixed_lines
 from jaxmle.parameters.layout import FIXED, FREE, TIED
 from jaxmle.tables import Row, Table
@@ -39,13 +39,23 @@ def _header(inference):
         ("Minus loss" if inference.losses else "Log-likelihood", f"{float(inference.llf):.6g}"),
         ("AIC", _criterion(inference.aic)),
         ("BIC", _criterion(inference.bic)),
-        ("Status", _SHORT.get(int(inference.status), "failed")),
+        ("Status", _status(inference)),
     ]
     if inference.has_prior:
         entries.insert(5, ("Log-prior", f"{float(inference.logprior):.6g}"))
     if inference.z.dtype != np.float64:
         entries.append(("Precision", str(inference.z.dtype)))
     return tuple(entries)
+
+
+def _status(inference) -> str:
+    if _is_elsewhere(inference):
+        return "NOT FITTED HERE"
+    return _SHORT.get(int(inference.status), "failed")
+
+
+def _is_elsewhere(inference) -> bool:
+    return bool(converged_elsewhere(int(inference.status), float(inference.newton_decrement)))
 
 
 _SHORT = {
@@ -115,6 +125,9 @@ def _notes(inference):
     status = int(inference.status)
     if status not in (codes.CONVERGED, codes.STALLED_AT_ROUNDING):
         yield codes.sentence(status)[:1].upper() + codes.sentence(status)[1:] + "."
+    if _is_elsewhere(inference):
+        said = not_fitted_here(float(inference.newton_decrement))
+        yield said[:1].upper() + said[1:] + "."
     yield from _missing_errors(inference)
     yield from at_limits(inference)
     yield from remarks_on(inference)

@@ -58,9 +58,14 @@ def _decrement_at(objective, space, z, *, jacobian):
 
 
 def is_short(status, decrement):
-    """Whether a fit that is ok is short of its maximum: no solver vouches for it, as of optax after some steps, and its
-    Newton ``decrement`` says that ``SHORT`` or more is missing."""
-    return codes.is_unfinished(status) & ~(0.5 * decrement**2 < SHORT)
+    """Whether a fit that is ok is short of its maximum: its Newton ``decrement`` says that ``SHORT`` or more is missing,
+    and no solver vouches for it, as of optax after some steps, or it converged on something else."""
+    return codes.is_unfinished(status) & ~(0.5 * decrement**2 < SHORT) | converged_elsewhere(status, decrement)
+
+
+def converged_elsewhere(status, decrement):
+    """Whether a fit converged, and not on the objective whose ``decrement`` this is."""
+    return (status == codes.CONVERGED) & (0.5 * decrement**2 >= SHORT)
 
 
 def is_top(status, decrement):
@@ -73,8 +78,18 @@ def why_not_top(status, decrement) -> str:
     status = int(status)
     if not codes.is_ok(status) or status == codes.FLAT:
         return codes.sentence(status)
+    if converged_elsewhere(status, decrement):
+        return not_fitted_here(decrement)
     how = f"{what_is_missing(decrement)}; go on from there, by jm.polish or jm.fit"
     return f"{codes.sentence(status)}, and is not at its maximum: {how}"
+
+
+def not_fitted_here(decrement) -> str:
+    """What to say of a fit that converged elsewhere."""
+    return (
+        f"the fit converged on another objective (other data, weights or terms): on this one {what_is_missing(decrement)}; "
+        "give the objective that was fitted, or fit this one"
+    )
 
 
 def why_away(status, away) -> str:
