@@ -58,8 +58,8 @@ def _decrement_at(objective, space, z, *, jacobian):
 
 
 def is_short(status, decrement):
-    """Whether a fit that is ok is short of its maximum: its Newton ``decrement`` says that ``SHORT`` or more is missing,
-    and no solver vouches for it, as of optax after some steps, or it converged on something else."""
+    """Whether a fit that is ok is short of its maximum: its Newton ``decrement`` says that ``SHORT`` or more is
+    missing, and no solver vouches for it, as of optax after some steps, or it converged on something else."""
     return codes.is_unfinished(status) & ~(0.5 * decrement**2 < SHORT) | converged_elsewhere(status, decrement)
 
 
@@ -87,8 +87,8 @@ def why_not_top(status, decrement) -> str:
 def not_fitted_here(decrement) -> str:
     """What to say of a fit that converged elsewhere."""
     return (
-        f"the fit converged on another objective (other data, weights or terms): on this one {what_is_missing(decrement)}; "
-        "give the objective that was fitted, or fit this one"
+        "the fit converged on another objective (other data, weights or terms): on this one "
+        f"{what_is_missing(decrement)}; give the objective that was fitted, or fit this one"
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 
+from jaxmle.core.row_labels import check_row_labels
 from jaxmle.core.tree import as_array
 from jaxmle.parameters import free
 from jaxmle.terms.rows import check_weights_shape
@@ -11,13 +12,14 @@ from jaxmle.terms.rows import check_weights_shape
 LOG_EXPOSURE = "log(exposure), exposure > 0"  # what the message about a row that has none calls it
 
 
-def as_design(x, y, labels: Sequence[str] | None = None):
+def as_design(x, y, labels: Sequence[str] | None = None, **others):
     """``x`` as an (n, p) array of floats, ``y`` as an array of n rows, and the names of the columns or None.
 
-    Names are ``labels``, or those of a data frame's columns. Raises ``ValueError`` for a design that is not
-    two-dimensional or has no columns, a response that is not a vector, different numbers of rows, or the wrong number
-    of labels.
+    Names are ``labels``, or those of a data frame's columns; ``others`` have the same rows. Raises ``ValueError`` for a
+    design that is not two-dimensional or has no columns, a response that is not a vector, different numbers of rows or
+    labels of them, or the wrong number of labels of columns.
     """
+    check_row_labels(x=x, y=y, **others)
     if labels is None and hasattr(x, "columns"):
         labels = [str(column) for column in x.columns]
     x, y = as_floats(x, "x"), as_response(y)
@@ -40,8 +42,10 @@ def as_design(x, y, labels: Sequence[str] | None = None):
     return x, y, labels
 
 
-def as_response(y):
-    """``y`` as an array of shape (n,). Raises ``ValueError`` for any other shape, or no rows."""
+def as_response(y, **others):
+    """``y`` as an array of shape (n,). Raises ``ValueError`` for any other shape, no rows, or ``others`` of the same
+    rows that label them differently."""
+    check_row_labels(y=y, **others)
     y = as_column(y, "y", "the response y")
     if y.shape[0] == 0:
         raise ValueError("y is empty: no rows, so nothing can be estimated; check how it was filtered")

@@ -56,9 +56,10 @@ def distribution(
     the scale of a Pareto is its smallest observation, where it is held. Some are at infinity (the concentration of
     counts no more variable than Poisson's, the degrees of freedom of light tails): the fit says diverging.
 
-    Errors: ``ValueError`` for an unknown name, for a parameter that must be known and is not or that the density does
-    not have, for shapes that do not fit; ``TypeError`` for a density of vectors, for censoring where the density has no
-    distribution function; from ``jm.fit`` ``ValueError`` for observations outside the support.
+    Errors: ``ValueError`` for an unknown name, for pandas rows labelled differently, for a parameter that must be known
+    and is not or that the density does not have, for shapes that do not fit; ``TypeError`` for a density of vectors,
+    for censoring where the density has no distribution function; from ``jm.fit`` ``ValueError`` for observations
+    outside the support.
 
     >>> import jaxmle as jm
     >>> fit = jm.fit(distribution("inverse_gaussian", [1.0, 2.0, 6.0]))
@@ -73,7 +74,7 @@ def distribution(
     """
     entry, family = _family(density)
     fixed = _known(entry, family, fixed, censored is not None or truncated is not None)
-    y = as_response(y)
+    y = as_response(y, censored=censored, truncated=truncated, weights=weights)
     lower, upper = (y, None) if censored is None else censoring.ends(y, censored)
     values = {name: as_floats(value, name) for name, value in fixed.items()}
     rows = {name: _over_rows(values[name], lower, name) for name in values if entry.kinds[name] == KNOWN}

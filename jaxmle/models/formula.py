@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxmle.core.row_labels import check_row_labels
 from jaxmle.core.tree import is_array, is_traced
 from jaxmle.models.frame import Gaps, as_pandas, as_plain, column_names, name_rows
 
@@ -41,6 +42,7 @@ def read_formula(formula: str, frame, options: dict[str, Any] | None = None, mis
         )
     formulaic = _formulaic()
     options = dict(options or {})
+    check_row_labels(frame=frame, **{key: options[key] for key in ROW_OPTIONS if key in options})
     named = {key: options[key] for key in ROW_OPTIONS if isinstance(options.get(key), str)}
     columns = _variables(formula, column_names(frame), formulaic)
     used = as_pandas(frame, {*columns, *named.values()})

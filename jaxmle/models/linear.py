@@ -36,7 +36,8 @@ def linear(x, y, weights=None, *, offset=None, labels: Sequence[str] | None = No
     Returns a problem in ``{"beta": (p,), "sigma": ()}``. ``sigma`` is the maximum likelihood estimate, root of
     RSS / n; the table also gives the root of RSS / (n - p), and ``jm.models.least_squares`` the errors that go with it.
 
-    Errors: ``ValueError`` for shapes that do not fit, ``TypeError`` for columns that are not numbers.
+    Errors: ``ValueError`` for shapes that do not fit, pandas rows labelled differently, ``TypeError`` for columns that
+    are not numbers.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -46,7 +47,7 @@ def linear(x, y, weights=None, *, offset=None, labels: Sequence[str] | None = No
 
     Source: Gauss (1809), "Theoria motus", sections 175-179; Seber and Lee (2003), section 3.5.
     """
-    x, y, labels = as_design(x, y, labels)
+    x, y, labels = as_design(x, y, labels, weights=weights, offset=offset)
     term: Any = regression(density, _predict, as_rows_of(x, offset), y, weights)
     term.check_structure()
     response = term.y.astype(x.dtype)

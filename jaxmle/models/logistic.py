@@ -29,8 +29,8 @@ def logistic(x, y, weights=None, *, trials=None, offset=None, labels: Sequence[s
     Returns a problem in ``{"beta": (p,)}``, log odds for each unit of a column. Separated data have no finite
     maximum: the fit says diverging.
 
-    Errors: ``ValueError`` for shapes that do not fit, ``TypeError`` for columns that are not numbers; from ``jm.fit``
-    ``ValueError`` for responses other than zero and one.
+    Errors: ``ValueError`` for shapes that do not fit, pandas rows labelled differently, ``TypeError`` for columns that
+    are not numbers; from ``jm.fit`` ``ValueError`` for responses other than zero and one.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -40,7 +40,7 @@ def logistic(x, y, weights=None, *, trials=None, offset=None, labels: Sequence[s
 
     Source: Berkson (1944); McCullagh and Nelder (1989), chapter 4.
     """
-    x, y, labels = as_design(x, y, labels)
+    x, y, labels = as_design(x, y, labels, weights=weights, trials=trials, offset=offset)
     rows = as_rows_of(x, offset)
     if trials is None:
         term = regression(bernoulli, _predict, rows, y, weights)

@@ -31,9 +31,10 @@ class Model:
         or "drop", which the table then reports. Options are those of the model itself; ``weights``, ``offset``,
         ``exposure`` and ``trials`` may be names of columns.
 
-        Errors: ``ValueError`` for a formula that cannot be read, a column that the frame does not have, missing values
-        (which rows), or a response that is not one column of numbers; ``TypeError`` for an option that the model does
-        not have, or no data frame; ``ImportError`` where formulaic is not installed.
+        Errors: ``ValueError`` for a formula that cannot be read, a column that the frame does not have, weights and the
+        like whose rows pandas labels differently, missing values (which rows), or a response that is not one column of
+        numbers; ``TypeError`` for an option that the model does not have, or no data frame; ``ImportError`` where
+        formulaic is not installed.
 
         >>> import pandas
         >>> import jaxmle as jm

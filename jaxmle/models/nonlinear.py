@@ -31,8 +31,9 @@ def nonlinear_least_squares(f: Callable, x, y, start: dict[str, Any], weights=No
     Returns a problem in the names of ``start`` and ``sigma``, the maximum likelihood estimate, root of RSS / n; the
     table also gives the root of RSS / (n - p), and ``jm.models.least_squares`` the errors that go with it.
 
-    Errors: ``ValueError`` for shapes that do not fit, a mean that is not one number, or a start that names a parameter
-    ``sigma`` itself; ``TypeError`` for a start that is not a dict, or an ``f`` that does not take params and a row.
+    Errors: ``ValueError`` for shapes that do not fit, pandas rows labelled differently, a mean that is not one number,
+    or a start that names a parameter ``sigma`` itself; ``TypeError`` for a start that is not a dict, or an ``f`` that
+    does not take params and a row.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -49,7 +50,7 @@ def nonlinear_least_squares(f: Callable, x, y, start: dict[str, Any], weights=No
     check_takes(f, 2, "f is called as f(params, x_i), with one row of x", "several columns travel as one array or dict")
     if "sigma" in start:
         raise ValueError("sigma is the scale of the noise, which the model adds: give that parameter another name")
-    x, y = row_tools.as_rows(x, "x"), as_response(y)
+    x, y = row_tools.as_rows(x, "x"), as_response(y, x=x, weights=weights)
     row_tools.count_rows({"x": x, "y": y})
     weights = as_weights(weights, y)
     space, values = Space.of(start)

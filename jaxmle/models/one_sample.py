@@ -17,8 +17,8 @@ def normal(y, weights=None) -> Problem:
 
     Arguments: ``y`` (n,); ``weights``, case weights (n,). The table names both conventions of the scale.
 
-    Errors: ``ValueError`` for another shape or no rows. A constant sample or a single observation has an unbounded
-    likelihood: the fit says so.
+    Errors: ``ValueError`` for another shape, no rows, or pandas weights labelled differently. A constant sample or a
+    single observation has an unbounded likelihood: the fit says so.
 
     >>> import jaxmle as jm
     >>> fit = jm.fit(normal([1.0, 2.0, 4.0]))
@@ -27,7 +27,7 @@ def normal(y, weights=None) -> Problem:
 
     Source: Fisher (1922), section 6.
     """
-    y = as_floats(as_response(y), "y")
+    y = as_floats(as_response(y, weights=weights), "y")
     weights = as_weights(weights, y)
     mu, sigma = mean_and_scale(y, weights)
     start = {"mu": mu, "sigma": positive(sigma)}
@@ -40,8 +40,9 @@ def bernoulli(y, weights=None) -> Problem:
 
     Arguments: ``y`` (n,), zeros and ones or booleans; ``weights``, case weights (n,).
 
-    Errors: ``ValueError`` for another shape or no rows, and from ``jm.fit`` for values other than zero and one. A coin
-    that always or never fell heads has its maximum on the boundary: the fit says so.
+    Errors: ``ValueError`` for another shape, no rows, or pandas weights labelled differently, and from ``jm.fit`` for
+    values other than zero and one. A coin that always or never fell heads has its maximum on the boundary: the fit says
+    so.
 
     >>> import jaxmle as jm
     >>> round(float(jm.fit(bernoulli([1, 0, 1])).params["p"]), 4)
@@ -49,7 +50,7 @@ def bernoulli(y, weights=None) -> Problem:
 
     Source: Bernoulli (1713), "Ars conjectandi".
     """
-    y = as_response(y)
+    y = as_response(y, weights=weights)
     weights = as_weights(weights, y)
     start = {"p": interval(_share(weighted_mean(as_floats(y, "y"), weights)), lower=0, upper=1)}
     return Problem(
@@ -70,7 +71,7 @@ def binomial(y, n, weights=None) -> Problem:
 
     Source: Bernoulli (1713), "Ars conjectandi".
     """
-    y = as_response(y)
+    y = as_response(y, n=n, weights=weights)
     weights = as_weights(weights, y)
     n = as_floats(n, "n")
     if n.ndim and n.shape != y.shape:
@@ -86,8 +87,8 @@ def poisson(y, weights=None) -> Problem:
 
     Arguments: ``y`` (n,), counts; ``weights``, case weights (n,).
 
-    Errors: ``ValueError`` for another shape or no rows, and from ``jm.fit`` for values that are not counts. A sample of
-    zeros has its maximum on the boundary: the fit says so.
+    Errors: ``ValueError`` for another shape, no rows, or pandas weights labelled differently, and from ``jm.fit`` for
+    values that are not counts. A sample of zeros has its maximum on the boundary: the fit says so.
 
     >>> import jaxmle as jm
     >>> round(float(jm.fit(poisson([1, 0, 1])).params["rate"]), 4)
@@ -95,7 +96,7 @@ def poisson(y, weights=None) -> Problem:
 
     Source: Bortkiewicz (1898), "Das Gesetz der kleinen Zahlen".
     """
-    y = as_response(y)
+    y = as_response(y, weights=weights)
     weights = as_weights(weights, y)
     start = {"rate": positive(_above_zero(weighted_mean(as_floats(y, "y"), weights)))}
     return Problem(
@@ -108,7 +109,8 @@ def exponential(y, weights=None) -> Problem:
 
     Arguments: ``y`` (n,), non-negative, in any unit of time; ``weights``, case weights (n,).
 
-    Errors: ``ValueError`` for another shape or no rows, and from ``jm.fit`` for negative values.
+    Errors: ``ValueError`` for another shape, no rows, or pandas weights labelled differently, and from ``jm.fit`` for
+    negative values.
 
     >>> import jaxmle as jm
     >>> round(float(jm.fit(exponential([1.0, 2.0, 6.0])).params["scale"]), 4)
@@ -116,7 +118,7 @@ def exponential(y, weights=None) -> Problem:
 
     Source: Johnson, Kotz and Balakrishnan (1994), chapter 19.
     """
-    y = as_floats(as_response(y), "y")
+    y = as_floats(as_response(y, weights=weights), "y")
     weights = as_weights(weights, y)
     start = {"scale": positive(_above_zero(weighted_mean(y, weights)))}
     term = regression(densities.exponential, _scale_parameters, y, y, weights)

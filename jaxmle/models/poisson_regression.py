@@ -27,8 +27,9 @@ def poisson_regression(
     Returns a problem in ``{"beta": (p,)}``, log rate ratios for each unit of a column. A group without a single
     event has no finite coefficient: the fit says diverging.
 
-    Errors: ``ValueError`` for shapes that do not fit, ``TypeError`` for columns that are not numbers; from ``jm.fit``
-    ``ValueError`` for responses that are not counts, or exposures that are not positive.
+    Errors: ``ValueError`` for shapes that do not fit, pandas rows labelled differently, ``TypeError`` for columns that
+    are not numbers; from ``jm.fit`` ``ValueError`` for responses that are not counts, or exposures that are not
+    positive.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -38,6 +39,6 @@ def poisson_regression(
 
     Source: McCullagh and Nelder (1989), chapter 6.
     """
-    x, y, labels = as_design(x, y, labels)
+    x, y, labels = as_design(x, y, labels, weights=weights, offset=offset, exposure=exposure)
     term = regression(poisson, _predict, as_rows_of(x, offset, exposure), y, weights)
     return Problem(as_objective(term), {"beta": coefficients(x, labels)}, "Poisson regression")

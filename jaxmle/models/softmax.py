@@ -31,8 +31,8 @@ def softmax(x, y, weights=None, *, n_classes: int | None = None, labels: Sequenc
 
     Returns a problem in ``{"beta": (p, K - 1)}``: column k - 1 are the log odds of class k against class 0.
 
-    Errors: ``ValueError`` for shapes that do not fit, or no ``n_classes`` inside a trace; ``TypeError`` for columns
-    that are not numbers; from ``jm.fit`` ``ValueError`` for labels out of range.
+    Errors: ``ValueError`` for shapes that do not fit, pandas rows labelled differently, or no ``n_classes`` inside a
+    trace; ``TypeError`` for columns that are not numbers; from ``jm.fit`` ``ValueError`` for labels out of range.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -43,7 +43,7 @@ def softmax(x, y, weights=None, *, n_classes: int | None = None, labels: Sequenc
     Source: McFadden (1974), "Conditional logit analysis of qualitative choice behavior"; McCullagh and Nelder (1989),
     section 5.2.
     """
-    x, y, labels = as_design(x, y, labels)
+    x, y, labels = as_design(x, y, labels, weights=weights)
     if n_classes is None:
         n_classes = _count_classes(y, weights)
     if n_classes < 2:

@@ -13,6 +13,7 @@ from jaxmle.core.closure import explicit
 from jaxmle.core.dependence import goes_forward
 from jaxmle.core.directions import along_each
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG, Evaluation, derivatives
+from jaxmle.core.row_labels import check_row_labels
 from jaxmle.core.signature import check_takes, takes
 from jaxmle.core.tree import as_array, as_leaf, as_number, is_traced
 from jaxmle.terms import rows as row_tools
@@ -209,8 +210,9 @@ def likelihood(
     Returns a term: callable on params, to be added to others and given to ``jm.fit``.
 
     Errors: ``TypeError`` for a function that does not take params and data, data that are not numbers, ``rows=False``
-    with weights or ``nobs`` without it; ``ValueError`` for ``nobs`` that is not positive. What else can be wrong
-    (different lengths, no rows, a function that is not row-wise or returns another shape) is said by ``jm.fit``.
+    with weights or ``nobs`` without it; ``ValueError`` for ``nobs`` that is not positive, or pandas rows labelled
+    differently. What else can be wrong (different lengths, no rows, a function that is not row-wise or returns another
+    shape) is said by ``jm.fit``.
 
     Example: a coin that fell heads in 7 of 10 throws.
 
@@ -227,6 +229,7 @@ def likelihood(
         raise TypeError(f"jm.likelihood takes a function of params and data first, not a {type(function).__name__}")
     if not (rows and takes(function, WITH_STATE)):
         check_takes(function, 2, "jm.likelihood calls its function as function(params, data)", _SEVERAL_ARRAYS)
+    check_row_labels(data=data, weights=weights)
     data = row_tools.as_rows(data)
     if rows:
         if nobs is not None:

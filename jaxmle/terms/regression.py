@@ -19,6 +19,7 @@ import numpy as np
 
 from jaxmle.core.dependence import goes_forward
 from jaxmle.core.evaluation import OBSERVED, OPG, Evaluation
+from jaxmle.core.row_labels import check_row_labels
 from jaxmle.core.signature import check_takes
 from jaxmle.core.tree import as_array, as_leaf, is_traced
 from jaxmle.terms import rows as row_tools
@@ -272,8 +273,9 @@ def regression(
     Returns a term with factored curvature: exact where the predictor is linear in params, and for any predictor with
     the Gauss-Newton part apart, which Levenberg-Marquardt climbs on.
 
-    Errors: ``TypeError`` where data are not numbers or the predictor does not take params and a row; from ``jm.fit``:
-    different numbers of rows, no rows, a predictor that does not return a tuple of the density's parameters.
+    Errors: ``TypeError`` where data are not numbers or the predictor does not take params and a row; ``ValueError`` for
+    pandas rows labelled differently; from ``jm.fit``: different numbers of rows, no rows, a predictor that does not
+    return a tuple of the density's parameters.
 
     >>> import jax.numpy as jnp
     >>> from jaxmle import densities
@@ -284,6 +286,7 @@ def regression(
 
     Source: McCullagh and Nelder (1989), "Generalized Linear Models", chapter 2.
     """
+    check_row_labels(x=x, y=y, weights=weights)
     x, y = row_tools.as_rows(x, "x"), row_tools.as_rows(y, "y")
     weights = None if weights is None else as_array(weights, "weights")
     if any(row_tools.is_shared(leaf) for leaf in jax.tree.leaves(y, is_leaf=row_tools.is_shared)):
