@@ -1,5 +1,7 @@
-"""A function that does not take what it will be given is refused where it is handed over."""
+"""A function that does not take what it will be given is refused where it is handed over; so is what returns no array,
+and a start that is no tree."""
 
+import dataclasses
 import functools
 
 import jax
@@ -67,3 +69,54 @@ def test_the_standard_errors_of_a_network_with_state_are_refused():
 )
 def test_whatever_takes_them_is_taken(function):
     assert jm.fit(jm.likelihood(function, Y), START).ok
+
+
+@dataclasses.dataclass
+class Unknown:
+    a: float
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (
+            lambda: jm.likelihood(lambda p, y: (-((y - p["a"]) ** 2), y), Y),
+            "returned a tuple; it returns an array",
+        ),
+        (lambda: jm.likelihood(lambda p, y: None, Y), "returned None.*is its `return` missing"),
+        (lambda: jm.likelihood(lambda p, y: None, Y, rows=False), "returned None.*per-step contributions"),
+        (lambda: jm.log_prior(lambda p: [p["a"]]), "a log-prior returned a list; it returns one number"),
+    ],
+)
+def test_what_returns_no_array_is_refused(make, words):
+    with pytest.raises(TypeError, match=words):
+        jm.fit(make(), START)
+
+
+def test_swapped_arguments_and_a_start_of_another_tree_are_explained():
+    by_name = jm.likelihood(lambda p, y: -((y - p["a"]) ** 2), Y)
+    swapped = jm.likelihood(lambda y, p: -((p["b"] - y["a"]) ** 2), Y)
+    for term, start in ((by_name, [1.0]), (swapped, START)):
+        with pytest.raises(TypeError, match=r"looked for a name in what has none.*params first"):
+            jm.fit(term, start)
+
+
+@pytest.mark.parametrize("kind", [Unknown, dataclasses.make_dataclass("Unhashed", ["a"], eq=False)])
+def test_a_dataclass_that_jax_does_not_know_is_no_start(kind):
+    with pytest.raises(TypeError, match=f"has a {kind.__name__}, a dataclass.*register_dataclass"):
+        jm.fit(jm.likelihood(lambda p, y: -((y - p.a) ** 2), Y), kind(1.0))
+
+
+def test_derivatives_go_through_numbers_held_by_a_partial():
+    """The maximum of - sum (y - s a)^2 is at mean(y) / s."""
+
+    def top(scale):
+        def squares(params, y, scale, power=2):
+            return -((y - scale * params["a"]) ** power)
+
+        by_name = functools.partial(squares, scale=scale, power=2)
+        by_place = functools.partial(lambda scale, params, y: squares(params, y, scale), scale)
+        return jnp.stack([jm.fit(jm.likelihood(one, Y), START).params["a"] for one in (by_name, by_place)])
+
+    found = jax.jacrev(top)(2.0)
+    assert jnp.allclose(found, -jnp.mean(Y) / 4.0, rtol=1e-10)

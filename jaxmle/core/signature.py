@@ -1,7 +1,8 @@
-"""Whether a function of the user's takes what it will be given: said where it is handed over."""
+"""What a function of the user's takes, said where it is handed over, and what it returns."""
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 
 def takes(function: Callable, count: int) -> bool:
@@ -30,6 +31,19 @@ def check_takes(function: Callable, count: int, called: str, instead: str) -> No
     """
     if not takes(function, count):
         raise TypeError(f"{called}, and this is {named(function)}: {instead}")
+
+
+def check_returned(value: Any, what: str, wanted: str) -> None:
+    """Raise ``TypeError`` unless the ``value`` that ``what`` returned is an array or a number.
+
+    >>> check_returned((1.0, 2.0), "the log-likelihood", "one number for each row")
+    Traceback (most recent call last):
+    TypeError: the log-likelihood returned a tuple; it returns one number for each row, and nothing besides
+    """
+    if value is None:
+        raise TypeError(f"{what} returned None; it returns {wanted}: is its `return` missing?")
+    if not isinstance(value, float | int) and not hasattr(value, "shape"):
+        raise TypeError(f"{what} returned a {type(value).__name__}; it returns {wanted}, and nothing besides")
 
 
 def named(function: Callable) -> str:

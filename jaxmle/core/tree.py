@@ -1,5 +1,6 @@
 """Trees: the names of their leaves, functions inside them, and arrays at the door."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -79,7 +80,10 @@ def _select_reversed(path, params):
 
 
 def as_leaf(function: Callable) -> Callable:
-    """``function`` as part of a tree: its code is structure; if it is a module its arrays are leaves."""
+    """``function`` as part of a tree: its code is structure; if it is a module its arrays are leaves, and so is what a
+    ``functools.partial`` holds if JAX traces any of it, so that derivatives with respect to that go through."""
+    if isinstance(function, functools.partial) and is_traced((function.args, function.keywords)):
+        function = jax.tree_util.Partial(function.func, *function.args, **function.keywords)
     leaves = jax.tree_util.tree_leaves(function)
     if len(leaves) == 1 and leaves[0] is function:
         return jax.tree_util.Partial(function)

@@ -1,5 +1,6 @@
 """The host's side of a fit: the start taken apart, the program called, and its failure explained."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from jaxmle.core.tree import is_traced
 from jaxmle.fitting import program
 from jaxmle.fitting.enclosed import refuse_derivatives
 from jaxmle.fitting.explain import explain_failure, explained
+from jaxmle.parameters.builder import is_mark
 from jaxmle.parameters.space import Space
 from jaxmle.solvers.choice import as_solver, choose, method_of
 from jaxmle.terms.objective import Term, as_objective
@@ -52,8 +54,13 @@ def ascent(objective: Term | Problem, start: Any) -> Ascent:
         limit = None
     if start is None:
         raise TypeError("there is no start: give a tree of parameters, such as {'mu': 0.0, 'sigma': jm.positive(1.0)}")
-    space, bare, values = rearrange(_open, start)
+    try:
+        space, bare, values = rearrange(_open, start)
+    except TypeError:  # what cannot be hashed
+        refuse_dataclasses(start)
+        raise
     if space.size == 0:
+        refuse_dataclasses(start)
         raise ValueError("every parameter is fixed, so there is nothing to fit; call the objective on params instead")
     return Ascent(objective, limit, space, bare, values)
 
@@ -125,6 +132,17 @@ def tries(space, values):
     add up stays small."""
     z = space.to_z(values)
     return space.point(z), space.point(z + 0.1 * jnp.sin(1.0 + jnp.arange(z.size, dtype=z.dtype)))
+
+
+def refuse_dataclasses(start) -> None:
+    """Raise ``TypeError`` where the start is, or has, a dataclass that is no tree to JAX."""
+    for leaf in jax.tree.leaves(start, is_leaf=is_mark):
+        if dataclasses.is_dataclass(leaf) and not is_mark(leaf):
+            raise TypeError(
+                f"the start has a {type(leaf).__name__}, a dataclass that JAX takes for one leaf and not for a tree of "
+                "parameters: register it by jax.tree_util.register_dataclass, or take an equinox.Module, a NamedTuple "
+                "or a dict"
+            )
 
 
 def check_options(tolerance, max_steps) -> None:

@@ -26,6 +26,7 @@ _OF_SHAPES = (
     "must have ndim",
     "cannot reshape",
 )
+_OF_NAMES = ("indices must be integers or slices, not str", "does not support string indexing")
 CLOSED_OVER = (
     "a function of the model closes over a number that JAX traces around the fit, and the derivative of the fit cannot "
     "see it: pass the number as data, wrapped in jm.shared(number) if all rows share it, so that the derivative "
@@ -47,6 +48,12 @@ def explained(error: Exception, params) -> Exception:
     if of_shapes and _is_of_jax(error):
         kind = TypeError if isinstance(error, TypeError) else ValueError
         return kind(_misfit(str(error).splitlines()[0].rstrip("."), _is_of_prior(error), params))
+    if isinstance(error, TypeError) and any(words in str(error) for words in _OF_NAMES):
+        names = ", ".join(name for name, _ in named_leaves(params)) or "none"
+        return TypeError(
+            f"a function of the model looked for a name in what has none: {error}. It is given params first and a row "
+            f"or the data second; the start has: {names}. Give both the trees that the function takes apart"
+        )
     if isinstance(error, KeyError) and not isinstance(error, NoSuchParameter):
         names = ", ".join(name for name, _ in named_leaves(params)) or "none"
         return KeyError(

@@ -34,6 +34,10 @@ class Groups(Sequence):
         self._order = np.argsort(everything, kind="stable")
         self.labels = everything[self._order]
 
+    def __repr__(self) -> str:
+        packs = ", ".join(f"{pack.labels.size} of up to {np.shape(pack.weights)[1]} rows" for pack in self._packs)
+        return f"Groups({self.labels.size} groups in {len(self)} packs: {packs})"
+
     def __len__(self) -> int:
         return len(self._packs)
 

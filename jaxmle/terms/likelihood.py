@@ -14,7 +14,7 @@ from jaxmle.core.dependence import goes_forward
 from jaxmle.core.directions import along_each
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG, Evaluation, derivatives
 from jaxmle.core.row_labels import check_row_labels
-from jaxmle.core.signature import check_takes, takes
+from jaxmle.core.signature import check_returned, check_takes, takes
 from jaxmle.core.tree import as_array, as_leaf, as_number, is_traced
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.objective import Term, flatten_point
@@ -85,6 +85,7 @@ class RowLikelihood(Term):
         n = row_tools.row_leaves(block_shapes(self.data, block))[0][1].shape[0]
         check_takes(self.function, 2, _STATELESS, _HOLD_STATE)
         values = self.function(params, block)
+        check_returned(values, "the log-likelihood", "an array of one number for each row")
         shape = jnp.shape(values)
         if shape != (n,):
             raise ValueError(_wrong_shape(shape, n))
@@ -141,7 +142,9 @@ class WholeLikelihood(Term):
 
     def contributions(self, params):
         """The log-likelihood as the function gives it: a scalar, or its per-step contributions."""
-        return self.function(params, row_tools.open_shared(self.data))
+        values = self.function(params, row_tools.open_shared(self.data))
+        check_returned(values, "the log-likelihood", "a number, or an array of per-step contributions")
+        return values
 
     def _steps(self, params):
         values = self.contributions(params)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import jax.numpy as jnp
 
 from jaxmle.core.evaluation import OBSERVED, Evaluation, derivatives
-from jaxmle.core.signature import check_takes
+from jaxmle.core.signature import check_returned, check_takes
 from jaxmle.core.tree import as_leaf
 from jaxmle.terms.objective import Term, flatten_point
 from jaxmle.terms.without_data import WithoutData
@@ -26,6 +26,7 @@ class LogPrior(WithoutData):
     def log_density(self, params):
         """The log-density at ``params``, a scalar."""
         value = self.function(params)
+        check_returned(value, "a log-prior", "one number")
         if jnp.ndim(value) != 0:
             raise ValueError(
                 f"a log-prior returns one number; it returned an array of shape {jnp.shape(value)}: sum it with jnp.sum"
