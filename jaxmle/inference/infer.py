@@ -228,8 +228,8 @@ def _infer(asked, direction, status, kind, may_diverge):
     rough, asked = objective.part(smooth=False), dataclasses.replace(asked, objective=objective.part(smooth=True))
     at_boundary = status == codes.BOUNDARY
     observed = information(asked, OBSERVED)
-    evaluation, inverse, covariance, facts = _covariance(asked, kind, observed, at_boundary)
     sides = sides_at_limit(space, z, direction, status)
+    evaluation, inverse, covariance, facts = _covariance(asked, kind, observed, at_boundary, sides != 0)
     lost = _without_errors(z, direction, status) | objective.is_rough | (sides != 0)
     if may_diverge:
         lost = lost | _fades(asked, direction, status, inverse.matrix, KINDS[kind].bread)
@@ -269,7 +269,7 @@ def _criteria(objective, asked, llf, at_top):
     return {"aic": jnp.where(sound, aic, jnp.nan), "bic": jnp.where(sound, bic, jnp.nan)}
 
 
-def _covariance(asked, kind, observed, at_boundary):
+def _covariance(asked, kind, observed, at_boundary, at_limit):
     """The evaluation at the estimate, the inverse of its curvature, the covariance of z, and what else is to tell."""
     bread, meat, whole = KINDS[kind].bread, KINDS[kind].meat, KINDS[kind].whole
     facts: dict[str, Any] = {}
@@ -280,8 +280,8 @@ def _covariance(asked, kind, observed, at_boundary):
             facts["draws"] = jnp.asarray(DRAWS)
     if bread != OBSERVED:
         evaluation = information(asked, bread)
-        curvature = _held_at_edge(evaluation.curvature, observed.curvature, at_boundary)
-        evaluation = dataclasses.replace(evaluation, curvature=curvature)
+        at_limit = at_limit | _fades_at_edge(evaluation.curvature, observed.curvature, at_boundary)
+    evaluation = dataclasses.replace(evaluation, curvature=_held(evaluation.curvature, at_limit))
     covariance = inverse = covariance_of(evaluation.curvature)
     if whole is not None:
         matrix, facts = whole(asked)
@@ -292,13 +292,17 @@ def _covariance(asked, kind, observed, at_boundary):
     return evaluation, inverse, covariance, facts
 
 
-def _held_at_edge(information, observed, at_boundary):
-    """The ``information`` on the others with what an edge holds held there. The ``observed`` curvature of such a number
-    is that of the slope towards the edge, beside which outer products and expectations fade: scaled to a unit diagonal
-    they would count it as free on both sides."""
+def _fades_at_edge(information, observed, at_boundary):
+    """Which numbers an edge holds by a slope. Their ``observed`` curvature is that of the slope, beside which outer
+    products and expectations fade: scaled to a unit diagonal they would count it as free on both sides."""
     slack = float(jnp.finfo(information.dtype).eps) ** 0.5
-    held = at_boundary & (jnp.diagonal(information) <= slack * jnp.abs(jnp.diagonal(observed)))
-    pairs = (held[:, None] | held[None, :]) & ~jnp.eye(held.size, dtype=bool)
+    return at_boundary & (jnp.diagonal(information) <= slack * jnp.abs(jnp.diagonal(observed)))
+
+
+def _held(information, at_limit):
+    """The ``information`` on the others with what is ``at_limit`` held there. One that had run on further would fade to
+    nothing; what it has in common with others fades more slowly, and would leave them errors of any size."""
+    pairs = (at_limit[:, None] | at_limit[None, :]) & ~jnp.eye(at_limit.size, dtype=bool)
     return jnp.where(pairs, 0.0, information)
 
 
