@@ -19,7 +19,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 FILE = Path(__file__).parent / "seconds.json"
-SHARE, LONGEST = 0.4, 1.2
+SHARE, LONGEST = 0.4, 0.75
 
 
 def function_of(node: str) -> str:
