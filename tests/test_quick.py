@@ -43,6 +43,7 @@ def test_apart_keeps_the_order_and_what_is_always_run(monkeypatch, tmp_path):
 def test_a_report_is_read(monkeypatch, tmp_path):
     report = tmp_path / "report.xml"
     monkeypatch.setattr(quick, "SHARE", 1.0)
+    monkeypatch.setattr(quick, "LONGEST", 2.0)
     seconds = {"b[1]": 1.0, "b[2]": 1.0, "b[3]": 5.0, "c": 1.0}
     cases = "".join(f'<testcase classname="tests.test_a" name="{name}" time="{t}"/>' for name, t in seconds.items())
     report.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
