@@ -39,6 +39,7 @@ def mean(params, row):
         (lambda: jm.likelihood(log_likelihood, {"x": FRAME["x"], "y": OTHER}), "data.x and data.y"),
         (lambda: jm.likelihood(log_likelihood, FRAME, ONES), "data and weights"),
         (lambda: jm.regression(jm.densities.poisson, lambda p, row: (p["a"] * row,), FRAME["x"], OTHER), "x and y"),
+        (lambda: jm.group_by(FRAME, OTHER), "data and labels"),
         (lambda: jm.risk(jm.losses.huber, mean, FRAME["x"], OTHER), "x and y"),
     ],
 )

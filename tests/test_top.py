@@ -1,6 +1,7 @@
 """Tests and criteria are those of a maximum: elsewhere they are refused, or NaN with the reason."""
 
 import functools
+import re
 
 import equinox as eqx
 import jax
@@ -286,3 +287,49 @@ def test_what_a_flat_or_diverging_fit_had_settled_can_be_tested():
     statistic = jm.wald_test(twice, flat, "beta[0] = 0").statistic
     one = jm.models.linear(jnp.stack([jnp.ones(40), X], axis=1), Y)
     np.testing.assert_allclose(statistic, jm.wald_test(one, jm.fit(one), "beta[0] = 0").statistic, rtol=1e-6)
+
+
+# A fit that converged, and not on the objective at hand
+
+
+@pytest.mark.parametrize(
+    "other, missing",
+    [
+        (jm.models.normal(Y + 0.2), r"about 0\.\d+ of log-likelihood is missing"),
+        (jm.models.normal(Y, jnp.where(Y > 1.0, 2.0, 1.0)), r"about \d+\.\d+ of log-likelihood is missing"),
+        (jm.models.normal(Y + 50.0), "its curvature shows no maximum"),
+    ],
+    ids=["data", "weights", "no maximum"],
+)
+def test_a_fit_of_another_objective_says_so_and_has_no_criteria(other, missing):
+    top = jm.fit(PROBLEM)
+    inference = jm.infer(other, top)
+    words = " ".join(str(inference).split())
+    assert "NOT A MAXIMUM" in words
+    assert re.search(f"The fit says that it converged, but on this objective {missing}", words)
+    assert np.isnan([inference.aic, inference.bic, jm.aicc(inference), jm.tic(other, top)]).all()
+    smaller = jm.infer(other, jm.fit(other, _held(1.0)))
+    for refused in (jm.compare, jm.likelihood_ratio_test):
+        with pytest.raises(ValueError, match="the objective that was fitted, or fit this one"):
+            refused(inference, smaller)
+    assert "NOT A MAXIMUM" not in str(jm.infer(PROBLEM, top))
+
+
+def test_a_loose_tolerance_is_told_too():
+    loose = jm.fit(PROBLEM, {"mu": 0.0, "sigma": jm.positive(2.5)}, tolerance=1e3)
+    assert loose.ok
+    assert "to a loose tolerance" in " ".join(str(jm.infer(PROBLEM, loose)).split())
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        PROBLEM + jm.priors.normal("mu", scale=0.1),
+        PROBLEM + jm.priors.laplace("mu", scale=0.1),
+        jm.risk(jm.losses.log_cosh, lambda params, row: params["mu"], Y, Y),
+    ],
+    ids=["prior", "kinks", "loss"],
+)
+def test_a_mode_of_any_kind_is_one(objective):
+    start = None if isinstance(objective, jm.Problem) else {"mu": 0.0}
+    assert "NOT A MAXIMUM" not in str(jm.infer(objective, jm.fit(objective, start)))

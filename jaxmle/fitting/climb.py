@@ -57,10 +57,10 @@ def ascent(objective: Term | Problem, start: Any) -> Ascent:
     try:
         space, bare, values = rearrange(_open, start)
     except TypeError:  # what cannot be hashed
-        refuse_dataclasses(start)
+        _refuse_dataclasses(start)
         raise
     if space.size == 0:
-        refuse_dataclasses(start)
+        _refuse_dataclasses(start)
         raise ValueError("every parameter is fixed, so there is nothing to fit; call the objective on params instead")
     return Ascent(objective, limit, space, bare, values)
 
@@ -134,7 +134,7 @@ def tries(space, values):
     return space.point(z), space.point(z + 0.1 * jnp.sin(1.0 + jnp.arange(z.size, dtype=z.dtype)))
 
 
-def refuse_dataclasses(start) -> None:
+def _refuse_dataclasses(start) -> None:
     """Raise ``TypeError`` where the start is, or has, a dataclass that is no tree to JAX."""
     for leaf in jax.tree.leaves(start, is_leaf=is_mark):
         if dataclasses.is_dataclass(leaf) and not is_mark(leaf):

@@ -90,8 +90,9 @@ def infer(
     ``llf`` is minus its sum.
 
     Errors: ``ValueError`` for an unknown kind of covariance or of weights, options that do not go with it, labels
-    that do not fit the rows, or a fit of another objective; ``TypeError`` for a kind that the objective does not
-    have: no scores by rows, no leverages, no expected information.
+    that do not fit the rows, or a fit with other parameters (one of other data is told in the table, which then has no
+    AIC and BIC); ``TypeError`` for a kind that the objective does not have: no scores by rows, no leverages, no
+    expected information.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm

@@ -24,18 +24,18 @@ class Inference(Printed):
 
     ``params``, ``bse`` (standard errors), ``zvalues`` and ``pvalues`` (two-sided, of zero) are trees shaped like
     params, NaN where something is fixed or has no standard error. ``cov`` is the covariance matrix over the unfixed
-    scalars of params in tree order. ``llf`` is the log-likelihood without prior; ``logprior`` the prior's part;
-    ``aic`` and ``bic`` are NaN with a prior, sampling weights or ``losses``, of which ``llf`` is minus the sum, and
-    where the fit found no maximum whose parameters can be counted (it failed, is flat or on the boundary, or stopped
-    short, as of values given). ``rounding`` is the rounding error of ``llf`` and ``logprior``. ``newton_decrement`` is
-    how far from the maximum the estimate is: half its square is the log-posterior that a Newton step by the observed
-    curvature would still bring (NaN where there is no such step).
-    ``nobs`` is the sum of the case weights. ``eigenvalues`` are the smallest and the largest of the information in z.
-    The columns of ``directions`` that are not zero are the directions in z without curvature (the data leave them free)
-    or, where ``indefinite``, some that curve upward. ``sides`` is -1 or 1 for numbers of z whose parameter is at its
-    lower or upper limit, and ``direction`` is that of the fit, its last step. ``facts`` are the numbers behind the
-    covariance: how many ``groups``, ``lags`` or ``draws``, the small-sample ``factor``. In a batch every array has a
-    leading axis.
+    scalars of params in tree order. ``llf`` is the log-likelihood without prior; ``logprior`` the prior's part; ``aic``
+    and ``bic`` are NaN with a prior, sampling weights or ``losses``, of which ``llf`` is minus the sum, and where the
+    fit found no maximum whose parameters can be counted (it failed, is flat or on the boundary, or stopped short, as of
+    values given, or this is not the objective that it fitted). ``rounding`` is the rounding error of ``llf`` and
+    ``logprior``. ``newton_decrement`` is how far from the maximum the estimate is: half its square is the log-posterior
+    that a Newton step by the observed curvature would still bring: infinite where that is the curvature of no maximum,
+    NaN where it leaves a direction free, or a prior has kinks. ``nobs`` is the sum of the case weights. ``eigenvalues``
+    are the smallest and the largest of the information in z. The columns of ``directions`` that are not zero are the
+    directions in z without curvature (the data leave them free) or, where ``indefinite``, some that curve upward.
+    ``sides`` is -1 or 1 for numbers of z whose parameter is at its lower or upper limit, and ``direction`` is that of
+    the fit, its last step. ``facts`` are the numbers behind the covariance: how many ``groups``, ``lags`` or ``draws``,
+    the small-sample ``factor``. In a batch every array has a leading axis.
     """
 
     params: Any

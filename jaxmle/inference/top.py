@@ -16,9 +16,12 @@ SHORT = 0.01  # log-likelihood: a statistic, and an AIC, is then right to 0.02
 
 
 def newton_decrement(observed: Evaluation):
-    """The root of twice what a Newton step would still bring, by the ``observed`` curvature; NaN where there is no such
-    step. No other information will do: the outer product of the gradient is largest where the gradient is."""
-    return jnp.sqrt(observed.gradient @ covariance_of(observed.curvature).matrix @ observed.gradient)
+    """The root of twice what a Newton step would still bring, by the ``observed`` curvature; infinite where that is the
+    curvature of no maximum, NaN where it leaves a direction free. No other information will do: the outer product of
+    the gradient is largest where the gradient is."""
+    covariance = covariance_of(observed.curvature)
+    decrement = jnp.sqrt(observed.gradient @ covariance.matrix @ observed.gradient)
+    return jnp.where(covariance.indefinite, jnp.inf, decrement)
 
 
 def decrement_of(objective: Objective, fit: Fit):
@@ -59,12 +62,13 @@ def _decrement_at(objective, space, z, *, jacobian):
 
 def is_short(status, decrement):
     """Whether a fit that is ok is short of its maximum: its Newton ``decrement`` says that ``SHORT`` or more is
-    missing, and no solver vouches for it, as of optax after some steps, or it converged on something else."""
-    return codes.is_unfinished(status) & ~(0.5 * decrement**2 < SHORT) | converged_elsewhere(status, decrement)
+    missing, and no solver vouches for it, as of optax after some steps, or it is contradicted."""
+    return codes.is_unfinished(status) & ~(0.5 * decrement**2 < SHORT) | is_contradicted(status, decrement)
 
 
-def converged_elsewhere(status, decrement):
-    """Whether a fit converged, and not on the objective whose ``decrement`` this is."""
+def is_contradicted(status, decrement):
+    """Whether a fit says that it converged, and the objective whose ``decrement`` this is that it did not: it was of
+    another one, or its tolerance was loose."""
     return (status == codes.CONVERGED) & (0.5 * decrement**2 >= SHORT)
 
 
@@ -78,17 +82,17 @@ def why_not_top(status, decrement) -> str:
     status = int(status)
     if not codes.is_ok(status) or status == codes.FLAT:
         return codes.sentence(status)
-    if converged_elsewhere(status, decrement):
-        return not_fitted_here(decrement)
+    if is_contradicted(status, decrement):
+        return what_contradicts(decrement)
     how = f"{what_is_missing(decrement)}; go on from there, by jm.polish or jm.fit"
     return f"{codes.sentence(status)}, and is not at its maximum: {how}"
 
 
-def not_fitted_here(decrement) -> str:
-    """What to say of a fit that converged elsewhere."""
+def what_contradicts(decrement) -> str:
+    """What to say of a fit that is contradicted."""
     return (
-        "the fit converged on another objective (other data, weights or terms): on this one "
-        f"{what_is_missing(decrement)}; give the objective that was fitted, or fit this one"
+        f"the fit says that it converged, but on this objective {what_is_missing(decrement)}: it was of another one "
+        "(other data, weights or terms), or to a loose tolerance; give the objective that was fitted, or fit this one"
     )
 
 
@@ -101,4 +105,4 @@ def why_away(status, away) -> str:
 def what_is_missing(decrement) -> str:
     """How far from its maximum a fit is, in words."""
     left = 0.5 * float(decrement) ** 2
-    return "its curvature shows no maximum" if np.isnan(left) else f"about {left:.3g} of log-likelihood is missing"
+    return f"about {left:.3g} of log-likelihood is missing" if np.isfinite(left) else "its curvature shows no maximum"

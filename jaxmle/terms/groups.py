@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmle.core.row_labels import check_row_labels
 from jaxmle.terms import rows as row_tools
 
 _SPARE = 0.25  # of the rows of all lanes are padding at most
@@ -75,7 +76,8 @@ def group_by(data: Any, labels: Any, weights: Any = None) -> Groups:
     as there can be with at most a quarter of the rows filled up. ``in_order(results)`` puts what was found of each
     pack into one tree in the order of ``groups.labels``. Runs on the host, and copies the data.
 
-    Errors: ``ValueError`` for labels that are missing or not one for each row; those of terms about data and weights.
+    Errors: ``ValueError`` for labels that are missing or not one for each row, or pandas rows labelled differently;
+    those of terms about data and weights.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -89,6 +91,7 @@ def group_by(data: Any, labels: Any, weights: Any = None) -> Groups:
 
     Source: dynamic programming for one-dimensional classes: Fisher (1958), "On grouping for maximum homogeneity".
     """
+    check_row_labels(data=data, labels=labels, weights=weights)
     data = jax.tree.map(np.asarray, row_tools.as_rows(data))
     n = row_tools.count_rows(data)
     labels = np.asarray(labels)

@@ -106,8 +106,8 @@ def risk(loss: Callable, predictor: Callable, x, y, weights=None, *, block: int 
     are NaN, and its fit says how far it came.
 
     Errors: ``TypeError`` for a loss that is no function, lacks a number of its own, or is no objective (zero_one), for
-    a predictor that does not take params and a row, and where data are not numbers; from ``jm.fit``: different numbers
-    of rows, no rows, several predictions.
+    a predictor that does not take params and a row, and where data are not numbers; ``ValueError`` for pandas rows
+    labelled differently; from ``jm.fit``: different numbers of rows, no rows, several predictions.
 
     >>> import functools
     >>> import jax.numpy as jnp
