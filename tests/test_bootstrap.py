@@ -37,7 +37,7 @@ def linear():
 
 def _scheme(problem, fit, kind, labels=None):
     labels = None if labels is None else jnp.asarray(labels)
-    return Scheme.of(kind, problem.objective, fit.space.unlabelled(), fit.z, labels)
+    return Scheme.of(kind, problem.objective, fit.space.unlabelled, fit.z, labels)
 
 
 def _weights(scheme, draws=DRAWS):
@@ -122,7 +122,7 @@ def test_several_likelihoods_and_firth_are_resampled_together():
     penalised = objective + jm.priors.firth(objective)
     fit = jm.fit(penalised, {"beta": np.zeros(1)})
     drawn = jm.bootstrap(penalised, fit, KEY, 20)
-    scheme = Scheme.of("nonparametric", objective, fit.space.unlabelled(), fit.z)
+    scheme = Scheme.of("nonparametric", objective, fit.space.unlabelled, fit.z)
     weights = _weights(scheme, 20)
     np.testing.assert_array_equal(weights[:, :4].sum(axis=1), 4)
     heads = weights @ y

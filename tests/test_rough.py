@@ -41,7 +41,7 @@ def penalty_in(start, term):
         z = space.to_z(values)
         return rough_term(term).penalty(space.lift, space.point(z), z.size)
 
-    return inside(term, space.unlabelled(), values)
+    return inside(term, space.unlabelled, values)
 
 
 # Densities

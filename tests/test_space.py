@@ -220,7 +220,7 @@ def test_renaming_compiles_nothing():
 
     names = [None, ["a", "b"], ["c", "d"]]
     spaces = [Space.of({"beta": jm.positive([1.0, 2.0], labels=labels)})[0] for labels in names]
-    bare = [s.unlabelled() for s in spaces]
+    bare = [s.unlabelled for s in spaces]
     for s in bare:
         assert s.labels is None
         assert s.layout == spaces[0].layout

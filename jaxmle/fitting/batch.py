@@ -117,7 +117,7 @@ def open_lanes(objective: Term | Problem, start: Any, in_axes: Any, climbed: Fit
     problem = as_problem(*jax.tree_util.tree_unflatten(jax.tree.structure(arguments), stand_ins))
     if climbed is None:
         space, values = Space.of(problem.start)
-        whole = as_objective(problem.objective), space.unlabelled(), values
+        whole = as_objective(problem.objective), space.unlabelled, values
     else:
         space, whole = climbed.space, (as_objective(problem.objective), None, None)
     if space.size == 0:
@@ -125,7 +125,7 @@ def open_lanes(objective: Term | Problem, start: Any, in_axes: Any, climbed: Fit
     own = jax.tree.map(lambda leaf: moved[leaf.index] if isinstance(leaf, ArraySlot) else None, whole)
     common = jax.tree.map(lambda leaf: None if isinstance(leaf, ArraySlot) else leaf, whole)
     if climbed is not None:
-        ends = space.unlabelled(), jax.vmap(Space.point)(space.unlabelled(), climbed.z)
+        ends = space.unlabelled, jax.vmap(Space.point)(space.unlabelled, climbed.z)
         own, common = (own[0], *ends), (common[0], *jax.tree.map(lambda _: None, ends))
     lanes = Lanes(own, common)
     _check_one_lane(lanes)

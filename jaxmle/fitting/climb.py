@@ -119,7 +119,7 @@ def check_once(objective, space, values, fresh):
         return
     try:
         with jax.ensure_compile_time_eval():  # values are there to be looked at inside a trace of something else too
-            objective.check_values(lambda: [space.lift(point) for point in tries(space.unlabelled(), values)])
+            objective.check_values(lambda: [space.lift(point) for point in tries(space.unlabelled, values)])
     except Exception:
         program.forget()
         raise
@@ -155,7 +155,7 @@ def check_options(tolerance, max_steps) -> None:
 
 def _open(start):
     space, values = Space.of(start)
-    return space, space.unlabelled(), values
+    return space, space.unlabelled, values
 
 
 def on_device(number, kind):

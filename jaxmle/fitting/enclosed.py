@@ -18,7 +18,7 @@ _NOTHING_IN: set = set()  # objectives that were seen to close over nothing, by 
 def refuse_derivatives(found: Any, objective: Term, space: Space, z: Any) -> Any:
     """``found``, what was found of an ``objective`` at ``z`` inside a trace, of which derivatives in numbers that the
     functions of the objective close over are refused."""
-    arguments = objective, space.unlabelled(), z
+    arguments = objective, space.unlabelled, z
     leaves, structure = jax.tree_util.tree_flatten(arguments)
     key = (structure, *[(np.shape(leaf), getattr(leaf, "dtype", type(leaf))) for leaf in leaves])
     if key in _NOTHING_IN:

@@ -146,7 +146,7 @@ def _bad_weights(objective, status) -> str:
 def _bad_gradient(objective, space, values) -> str:
     """The value is finite, so it is a derivative that is not: name its parameters."""
     z = space.to_z(values)
-    evaluation = jax.jit(evaluate_in_z, static_argnums=3)(objective, space.unlabelled(), z, 2)
+    evaluation = jax.jit(evaluate_in_z, static_argnums=3)(objective, space.unlabelled, z, 2)
     if not np.isfinite(evaluation.value):
         return f"the log-posterior is {float(evaluation.value)} at the start; " + codes.sentence(
             codes.NON_FINITE_AT_START

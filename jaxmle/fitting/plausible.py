@@ -49,7 +49,7 @@ def _of_codes(fit) -> str | None:
 
 def _of_params(fit) -> str | None:
     """Whether the parameters are what their constraints make of z."""
-    space, leaves, batch = fit.space.unlabelled(), jax.tree_util.tree_leaves(fit.params), np.shape(fit.status)
+    space, leaves, batch = fit.space.unlabelled, jax.tree_util.tree_leaves(fit.params), np.shape(fit.status)
     if any(np.shape(leaf)[: len(batch)] != batch for leaf in jax.tree_util.tree_leaves(space)):
         return None  # one space for many lanes: not made here, but nothing against it
     point_of = Space.point

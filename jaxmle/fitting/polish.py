@@ -36,7 +36,7 @@ def polish(objective: Term | Problem, fit: Fit, *, tolerance: float | None = Non
     """
     problem = _checked(objective, fit)
     space, values = widened(fit.space), fit.space.point(fit.z)
-    what = Ascent(widened(problem.objective), problem.limit, space, space.unlabelled(), widened(values))
+    what = Ascent(widened(problem.objective), problem.limit, space, space.unlabelled, widened(values))
     found, space, method = climb(what, Options(Newton(), tolerance, max_steps, fit.jacobian))
     return Fit.of(found, space, method, fit.jacobian)
 

@@ -140,7 +140,7 @@ def train(
     space, values = Space.of(problem.start)
     if space.size == 0:
         raise ValueError("every parameter is fixed, so there is nothing to train; call the objective on params instead")
-    training = Training.of(problem.objective, space.unlabelled(), as_optimiser(optimiser), as_key(key), options)
+    training = Training.of(problem.objective, space.unlabelled, as_optimiser(optimiser), as_key(key), options)
     held_out = options.held_out_term()
     carry = begin(training.task.space, values, training.task.optimiser, state, average is not False)
     check_start(problem.objective, held_out, space, values, carry)

@@ -24,7 +24,7 @@ def check_start(objective: Term, held_out: Term | None, space: Space, values, ca
     rows, at the start and off it)."""
     if carry.halted:
         explain_failure(codes.START_OUTSIDE, objective, space, values)
-    params = [space.lift(point) for point in tries(space.unlabelled(), values)]
+    params = [space.lift(point) for point in tries(space.unlabelled, values)]
     for term in Cut.of(settled(objective, carry.state)).sampled:
         _check_weights(term, space, values)
         at_rows(term, lambda leaf: leaf[:_TRIED_ROWS]).check_values(lambda: params)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -14,7 +15,9 @@ from jaxmle.terms.objective import Objective
 CASE, SAMPLING = "case", "sampling"
 
 
-class Asked(eqx.Module):
+@jax.tree_util.register_dataclass  # an Equinox module takes as long to make as a small inference to compute
+@dataclasses.dataclass(frozen=True, eq=False)
+class Asked:
     """The smooth part of an objective at ``z``, what its ``weights`` mean, and the options of a covariance.
 
     ``groups`` are label arrays, one for each way of clustering; ``lags`` a whole number, ``key`` a random key, None

@@ -58,7 +58,7 @@ def bias(objective: Term | Problem, fit: Fit) -> Any:
             "this is the bias of maximum likelihood: with a prior, a factor or jacobian=True the estimate is another; "
             "jm.bootstrap(...).bias estimates that of any fit"
         )
-    space = fit.space.unlabelled()
+    space = fit.space.unlabelled
     return space.tree_of_leaves(_bias(objective, space, fit.z, fit.status))
 
 

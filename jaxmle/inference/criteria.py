@@ -64,7 +64,7 @@ def tic(objective: Term | Problem, fit: Fit):
             "TIC is that of a maximum of the likelihood: with a prior, a loss, a factor or jacobian=True there is "
             "none; jm.effective_parameters counts the parameters of a penalised fit"
         )
-    return _tic(objective, fit.space.unlabelled(), fit.z, fit.status)
+    return _tic(objective, fit.space.unlabelled, fit.z, fit.status)
 
 
 def effective_parameters(objective: Term | Problem, fit: Fit):
@@ -97,7 +97,7 @@ def effective_parameters(objective: Term | Problem, fit: Fit):
         )
     pairs = [pair for pair in zip(objective.terms, objective.factors, strict=True) if pair[0].is_likelihood]
     likelihood = Objective(tuple(term for term, _ in pairs), tuple(factor for _, factor in pairs))
-    return _effective(objective, likelihood, fit.space.unlabelled(), fit.z, fit.status, jacobian=fit.jacobian)
+    return _effective(objective, likelihood, fit.space.unlabelled, fit.z, fit.status, jacobian=fit.jacobian)
 
 
 @compiled

@@ -102,7 +102,7 @@ def delta(
     """
     check_one_fit(fit, "jm.delta")
     alpha, cov = as_alpha(alpha), covariance_for(objective, fit, covariance)
-    return _delta(where_function(g), fit.space.unlabelled(), fit.z, cov, alpha)
+    return _delta(where_function(g), fit.space.unlabelled, fit.z, cov, alpha)
 
 
 @compiled

@@ -109,13 +109,14 @@ def infer(
     """
     check_one_fit(fit, "jm.infer")
     problem = as_problem(objective)
-    kind = _kind(covariance, losses_of(problem.objective))
+    losses = losses_of(problem.objective)
+    kind = _kind(covariance, losses)
     given = {"groups": groups, "correction": correction, "lags": lags, "key": key, "draws": draws}
     check_options(kind, given, problem.objective.is_rough)
     meaning = _meaning(weights, kind)
     asked = Asked(
         problem.objective,
-        fit.space.unlabelled(),
+        fit.space.unlabelled,
         fit.z,
         meaning,
         fit.jacobian,
@@ -125,7 +126,7 @@ def infer(
         key,
         REFITS if draws is None else as_draws(draws),
     )
-    may_diverge = is_traced(fit.status) or np.any(np.asarray(fit.status) == codes.DIVERGING)
+    may_diverge = is_traced(fit.status) or (np.asarray(fit.status) == codes.DIVERGING).any()
     with foreign_fit(fit):
         found = _infer(asked, fit.direction, fit.status, kind, bool(may_diverge))
     facts = _Facts(
@@ -134,7 +135,7 @@ def infer(
         has_prior(problem.objective),
         is_scaled(problem.objective),
         problem.objective.is_rough,
-        losses_of(problem.objective),
+        losses,
         problem.name,
         problem.remarks,
     )

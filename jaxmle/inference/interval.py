@@ -15,7 +15,7 @@ def interval_trees(space: Space, z, bse_z, bse, sides, alpha):
     Formed in z and mapped where the constraint works number by number, else the estimate plus and minus. Where
     ``sides`` says that a parameter is at its limit this end is the limit, and the other NaN.
     """
-    leaves = _ends(space.unlabelled(), z, bse_z, space.unfixed_leaves(bse), sides, alpha)
+    leaves = _ends(space.unlabelled, z, bse_z, space.unfixed_leaves(bse), sides, alpha)
     return rearrange(_as_trees, leaves, space)
 
 

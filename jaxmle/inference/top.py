@@ -30,7 +30,7 @@ def decrement_of(objective: Objective, fit: Fit):
     status = fit.status
     if objective.is_rough or not (is_traced(status) or codes.is_unfinished(np.asarray(status))):
         return jnp.asarray(jnp.nan, fit.z.dtype)
-    return _decrement_at(objective, fit.space.unlabelled(), fit.z, jacobian=fit.jacobian)
+    return _decrement_at(objective, fit.space.unlabelled, fit.z, jacobian=fit.jacobian)
 
 
 def standard_errors_away(objective: Objective, fit: Fit, cov):
@@ -43,7 +43,7 @@ def standard_errors_away(objective: Objective, fit: Fit, cov):
     status = fit.status
     if not (is_traced(status) or codes.is_unfinished(np.asarray(status))):
         return jnp.zeros((), fit.z.dtype)
-    away = _away(objective, fit.space.unlabelled(), fit.z, cov, jacobian=fit.jacobian)
+    away = _away(objective, fit.space.unlabelled, fit.z, cov, jacobian=fit.jacobian)
     return jnp.where(codes.is_unfinished(status), away, 0.0)
 
 

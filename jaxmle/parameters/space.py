@@ -4,6 +4,7 @@ Between the two lies the *point*: the tuple of distinct free leaves, each in the
 derivatives in the point; :meth:`Space.pull_back` carries them to z once, with the second derivative of the transform.
 """
 
+import copy
 import math
 from typing import Any
 
@@ -44,9 +45,14 @@ class Space(eqx.Module):
         """How many free numbers there are: the length of z."""
         return self.layout.size
 
+    @property
     def unlabelled(self) -> "Space":
         """The same space without its labels: what is compiled, so that renaming compiles nothing."""
-        return self if self.labels is None else Space(self.bijections, self.constants, self.layout)
+        if self.labels is None:
+            return self
+        bare = copy.copy(self)  # a space made anew takes ten times as long
+        object.__setattr__(bare, "labels", None)
+        return bare
 
     def to_z(self, values: tuple[Any, ...]) -> Float[Array, " m"]:
         """The z of the free leaves' ``values``; not finite where one lies outside its constraint."""

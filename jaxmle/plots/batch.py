@@ -103,4 +103,4 @@ def _ends(inference: Inference, place: int, level: float, count: int):
         )
     space = inference.space
     trees = inference.conf_int(1.0 - level)
-    return [np.asarray(jax.vmap(space.unlabelled().scalars_of)(tree), float)[:, place] for tree in trees]
+    return [np.asarray(jax.vmap(space.unlabelled.scalars_of)(tree), float)[:, place] for tree in trees]

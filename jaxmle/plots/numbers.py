@@ -50,7 +50,7 @@ def scalars_of_lanes(fits: Fit, what: str = "this plot") -> np.ndarray:
         raise ValueError(
             f"{what} is of a batch of fits, with one leading axis: those of jm.fit_batch, or of jax.vmap over jm.fit"
         )
-    space = fits.space.unlabelled()
+    space = fits.space.unlabelled
     return np.asarray(jax.vmap(Space.scalars)(space, fits.z), float)
 
 

@@ -82,11 +82,11 @@ def starts(
 
 def _begun(space: Space, starts) -> np.ndarray:
     point = tuple(jnp.asarray(value) for value in free_values(starts))
-    return np.asarray(jax.vmap(space.unlabelled().flatten_point)(point), float)
+    return np.asarray(jax.vmap(space.unlabelled.flatten_point)(point), float)
 
 
 def _ended(fit: Fit, history) -> np.ndarray:
-    return np.asarray(jax.vmap(fit.space.unlabelled().scalars)(history["z"]), float)
+    return np.asarray(jax.vmap(fit.space.unlabelled.scalars)(history["z"]), float)
 
 
 def _groups(maximum, value):

@@ -90,7 +90,7 @@ def test_float32_ends_at_its_own_limit_and_says_so(name):
     assert found.z.dtype == jnp.float32
     assert found.ok, found.message
     assert "float32" in found.message
-    space, z = exact.space.unlabelled(), np.asarray(found.z, float)
+    space, z = exact.space.unlabelled, np.asarray(found.z, float)
     curvature = np.asarray(EVALUATE(problem.objective, space, exact.z).curvature)
     units = np.sqrt(np.diagonal(curvature))
     condition = np.linalg.cond(curvature / units[:, None] / units[None, :])

@@ -95,7 +95,7 @@ def check_consistency(objective: Term | Problem, fit: Fit, key: Any, draws: int 
     """
     check_one_fit(fit, "jm.check_consistency")
     check_key(key)
-    space = fit.space.unlabelled()
+    space = fit.space.unlabelled
     likelihoods = Asked(as_problem(objective).objective, space, fit.z).likelihoods()
     scheme = Scheme.of(PARAMETRIC, likelihoods, space, fit.z)
     known = all(hasattr(getattr(term, "density", None), "information") for term in likelihoods.terms)

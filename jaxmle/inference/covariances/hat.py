@@ -66,7 +66,7 @@ def leverage(objective: Term | Problem, fit: Fit, weights: str = CASE) -> Float[
         raise ValueError(f"there are no weights of the kind {weights!r}; the kinds are: case, frequency, sampling")
     objective = as_problem(objective).objective.part(smooth=True)
     meaning = SAMPLING if weights == SAMPLING else CASE
-    return _leverage(Asked(objective, fit.space.unlabelled(), fit.z, meaning))
+    return _leverage(Asked(objective, fit.space.unlabelled, fit.z, meaning))
 
 
 def leverages(asked: Asked, location: Location) -> Float[Array, " n"]:

@@ -75,7 +75,7 @@ def score_test(objective: Term | Problem, restricted: Fit, start: Any = None, *,
             "restricted: fit the smaller model first, with jm.fixed(...) on what the hypothesis says"
         )
     at_top = _is_top(problem.objective, restricted)
-    statistic = _score(problem.objective, space.unlabelled(), values, nested & at_top, curvature=information)
+    statistic = _score(problem.objective, space.unlabelled, values, nested & at_top, curvature=information)
     return Test.chi_square(statistic, df, "Score test", f"{df} restriction{'s' * (df > 1)} of the restricted fit")
 
 

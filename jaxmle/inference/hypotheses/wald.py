@@ -74,7 +74,7 @@ def wald_test(
         raise TypeError("value= goes with a matrix; write it into the text, or subtract it in the function")
     cov = covariance_for(objective, fit, covariance)
     cov = jnp.where(_is_top(as_problem(objective).objective, fit, cov), cov, jnp.nan)
-    space = fit.space.unlabelled()
+    space = fit.space.unlabelled
     if callable(restriction):
         null = f"{getattr(restriction, '__name__', 'restriction')}(params) = 0"
         statistic, sizes = _of_function(as_leaf(restriction), space, fit.z, cov)

@@ -36,7 +36,7 @@ def marginal(objective: Term | Problem, fit: Fit, points: Any, survival: bool = 
     """
     term = the_regression(objective)
     points = jnp.asarray(points, fit.z.dtype)
-    return _marginal(term, fit.space.unlabelled(), fit.z, points, survival)
+    return _marginal(term, fit.space.unlabelled, fit.z, points, survival)
 
 
 @compiled

@@ -123,7 +123,7 @@ def margins(
     products = products_of(term, fit.space, frame) if at == "mean" else None
     cov = covariance_for(objective, fit, covariance)
     places = tuple(column._replace(name="", floating=True) for column in chosen)  # renaming compiles nothing
-    found = _margins(term, fit.space.unlabelled(), fit.z, cov, alpha, places=places, what=what, products=products)
+    found = _margins(term, fit.space.unlabelled, fit.z, cov, alpha, places=places, what=what, products=products)
     return Margins(**found, columns=tuple(column.name for column in chosen), what=what, at=at)
 
 

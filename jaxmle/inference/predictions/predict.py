@@ -123,7 +123,7 @@ def predict(
     term = the_regression(objective)
     rows = new_rows(new_data, term.x, fit.space, objective.design if isinstance(objective, Problem) else None)
     cov = covariance_for(objective, fit, covariance)
-    return _predict(term, fit.space.unlabelled(), fit.z, cov, rows, q, alpha, kind=kind)
+    return _predict(term, fit.space.unlabelled, fit.z, cov, rows, q, alpha, kind=kind)
 
 
 @compiled(static_argnames="kind")

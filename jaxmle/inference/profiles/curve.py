@@ -82,7 +82,7 @@ def profile_curve(
     with foreign_fit(fit):
         return _curve(
             problem.objective,
-            fit.space.unlabelled(),
+            fit.space.unlabelled,
             fit.z,
             fit.status,
             points,

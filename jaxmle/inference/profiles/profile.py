@@ -126,7 +126,7 @@ def profile(
     with foreign_fit(fit):
         found = _profile(
             problem.objective,
-            fit.space.unlabelled(),
+            fit.space.unlabelled,
             fit.z,
             fit.status,
             level,

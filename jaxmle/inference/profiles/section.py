@@ -77,7 +77,7 @@ def section(
     with foreign_fit(fit):
         drop, top, precision = _section(
             problem.objective,
-            fit.space.unlabelled(),
+            fit.space.unlabelled,
             fit.z,
             points,
             targets=targets,

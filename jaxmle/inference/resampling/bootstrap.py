@@ -91,7 +91,7 @@ def bootstrap(
     check_key(key)
     problem = as_problem(objective)
     labels = None if groups is None else one_way(as_groups(groups))
-    scheme = resample.Scheme.of(kind, problem.objective, fit.space.unlabelled(), fit.z, labels)
+    scheme = resample.Scheme.of(kind, problem.objective, fit.space.unlabelled, fit.z, labels)
     refuse_steps(problem.objective, one_step)
     numbers = None if statistic is None else where_function(statistic)
     look = Look(numbers, fit.jacobian, bool(studentise))
@@ -144,7 +144,7 @@ def _put_together(found, scheme, fit, statistic, kind, one_step, studentise) -> 
     finished = _finish(found.z, found.status, values, scheme, statistic, fit.status, fit.jacobian, studentise)
     space = fit.space
     return Bootstrap(
-        params=jax.vmap(space.unlabelled().params)(finished["z"]),
+        params=jax.vmap(space.unlabelled.params)(finished["z"]),
         errors=drawn_errors,
         statistic=None if statistic is None else statistic(fit.params),
         fitted=fit.status,

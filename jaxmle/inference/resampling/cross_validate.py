@@ -108,12 +108,12 @@ def cross_validate(
     check_one_fit(fit, "jm.cross_validate")
     problem = as_problem(objective)
     labels = None if groups is None else one_way(as_groups(groups))
-    whole = resample.Scheme.of(resample.HOLD_OUT, problem.objective, fit.space.unlabelled(), fit.z, labels)
+    whole = resample.Scheme.of(resample.HOLD_OUT, problem.objective, fit.space.unlabelled, fit.z, labels)
     count, dealt = _dealt(whole, key, folds)
     scheme = eqx.tree_at(lambda scheme: scheme.codes, whole, dealt, is_leaf=lambda leaf: leaf is None)
     found = replicates(scheme, jnp.arange(count), Climb(False, problem.limit, fit.jacobian), progress)
     values = _finish(found, scheme)
-    return CrossValidation(**values, params=jax.vmap(fit.space.unlabelled().params)(found.z), status=found.status)
+    return CrossValidation(**values, params=jax.vmap(fit.space.unlabelled.params)(found.z), status=found.status)
 
 
 def _dealt(scheme, key, folds) -> tuple[int, Any]:

@@ -132,7 +132,7 @@ def jackknife(
     check_one_fit(fit, "jm.jackknife")
     problem = as_problem(objective)
     labels = None if groups is None else one_way(as_groups(groups))
-    scheme = resample.Scheme.of(resample.DELETE, problem.objective, fit.space.unlabelled(), fit.z, labels)
+    scheme = resample.Scheme.of(resample.DELETE, problem.objective, fit.space.unlabelled, fit.z, labels)
     refuse_steps(problem.objective, one_step)
     numbers = None if statistic is None else where_function(statistic)
     climb = Climb(bool(one_step), problem.limit, fit.jacobian, Look(numbers, fit.jacobian, False))
@@ -141,7 +141,7 @@ def jackknife(
     sample = None if statistic is None else where_function(statistic)(fit.params)
     space = fit.space
     return Jackknife(
-        params=jax.vmap(space.unlabelled().params)(found.z),
+        params=jax.vmap(space.unlabelled.params)(found.z),
         status=found.status,
         bse=tree_of(jnp.sqrt(jnp.diagonal(finished["cov"])), sample, space),
         bias=tree_of(finished.pop("bias"), sample, space),

@@ -88,7 +88,7 @@ def influence(objective: Term | Problem, fit: Fit) -> Influence:
     """
     check_one_fit(fit, "jm.influence")
     objective = smooth_objective(objective, "influence")
-    space = fit.space.unlabelled()
+    space = fit.space.unlabelled
     found = _influence(Asked(objective, space, fit.z, jacobian=fit.jacobian), fit.status)
     params = jax.vmap(lambda flat: space.tree_of_leaves(space.leaves_of_scalars(flat, jnp.nan)))(found.pop("scalars"))
     return Influence(params=params, space=fit.space, **found)

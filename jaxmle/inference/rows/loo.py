@@ -123,7 +123,7 @@ def loo(objective: Term | Problem, fit: Fit, kind: str | None = None) -> LeaveOn
             f"one case of each row is left out, and {fraction}: its weights are case weights, whole numbers; leave "
             "whole rows out with jm.jackknife(..., groups=numpy.arange(rows)) or jm.cross_validate"
         )
-    space = fit.space.unlabelled()
+    space = fit.space.unlabelled
     found = _loo(Asked(objective, space, fit.z, jacobian=fit.jacobian), fit.status)
     predicted = None if kind is None else _predicted(_alone(objective, kind), space, fit.z, found["z"], kind=kind)
     params = jax.vmap(space.params)(found["z"])

@@ -68,7 +68,7 @@ def residuals(
         raise ValueError(f"there are no residuals of the kind {kind!r}; the kinds are: {', '.join(KINDS)}")
     term = the_regression(objective)
     _check(term, kind, key)
-    return _residuals(term, fit.space.unlabelled(), fit.z, key, kind=kind)
+    return _residuals(term, fit.space.unlabelled, fit.z, key, kind=kind)
 
 
 def is_drawn(term) -> bool:

@@ -38,7 +38,7 @@ def scores(objective: Term | Problem, fit: Fit) -> Float[Array, "n m"]:
     Source: Fisher (1925), "Theory of statistical estimation"; White (1982), equation 2.2.
     """
     check_one_fit(fit, "jm.scores")
-    return _scores(as_problem(objective).objective, fit.space.unlabelled(), fit.z)
+    return _scores(as_problem(objective).objective, fit.space.unlabelled, fit.z)
 
 
 def own_scores_in_z(objective: Objective, space: Space, z: Float[Array, " m"]) -> Float[Array, "n m"]:
