@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.scipy.stats import norm
 
 import jaxmle as jm
 from jaxmle.core import status as codes
@@ -362,29 +361,3 @@ def test_a_climb_that_is_cut_short_beside_its_maximum_has_not_run_away(steps):
     problem = jm.models.exponential(1e14 * jnp.array([1.0, 2.0, 3.0]))
     fit = jm.fit(problem.objective, {"scale": jm.positive(1.0)}, solver=jm.solvers.LBFGS(), max_steps=steps)
     assert int(fit.status) != codes.UNBOUNDED, fit.message
-
-
-def _frontier(params, data):
-    """Noise less a half-normal inefficiency (Aigner, Lovell and Schmidt 1977, equation 8), with the sign of a cost."""
-    left = data["y"] - data["x"] @ params["b"]
-    scale = jnp.hypot(params["inefficiency"], params["noise"])
-    ratio = params["inefficiency"] / params["noise"]
-    return jnp.log(2.0) + norm.logpdf(left / scale) - jnp.log(scale) + norm.logcdf(-left * ratio / scale)
-
-
-@pytest.mark.parametrize("seed, kind", [(4, "observed"), (6, "observed"), (4, "opg"), (6, "hc0")])
-def test_at_a_limit_the_others_have_the_errors_they_have_with_it_held(seed, kind):
-    """Residuals skewed the wrong way have no inefficiency, and its score at zero is the intercept's: where both are
-    free their errors depend on where the climb ended, and are 70 times too large."""
-    rng = np.random.default_rng(seed)
-    x = np.column_stack([np.ones(500), rng.normal(size=500)])
-    y = x @ np.array([1.0, 0.5]) + 0.4 * rng.normal(size=500) + 0.8 * np.abs(rng.normal(size=500))
-    term = jm.likelihood(_frontier, {"x": x, "y": y})
-    start = {"b": jnp.zeros(2), "inefficiency": jm.positive(1.0), "noise": jm.positive(1.0)}
-    fit = jm.fit(term, start)
-    assert int(fit.status) == codes.BOUNDARY
-    held = jm.infer(term, jm.fit(term, {**start, "inefficiency": jm.fixed(1e-8)}), kind)
-    found = jm.infer(term, fit, kind)
-    assert np.isnan(found.bse["inefficiency"])
-    for name in ("b", "noise"):
-        np.testing.assert_allclose(found.bse[name], held.bse[name], rtol=1e-3)

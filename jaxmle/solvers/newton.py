@@ -13,6 +13,7 @@ from jaxmle.core import status
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG, Evaluation
 from jaxmle.solvers import geodesic, trust_region
 from jaxmle.solvers.quadratic import (
+    FADED,
     Judgement,
     decrement_of,
     ended,
@@ -27,6 +28,7 @@ from jaxmle.solvers.quadratic import (
 
 _NEAR, _SAME = 1e-2, 0.1
 _FAR, _KEPT, _LONG = -1.5, 0.5, 40  # power of eps, of units; of what was promised; steps
+_LINGERING = 24  # tries in a row with next to nothing left to be gained, where Newton's method takes two or three
 
 
 class NewtonState(eqx.Module):
@@ -43,6 +45,7 @@ class NewtonState(eqx.Module):
     radius: Float[Array, ""]
     noise: Float[Array, ""]
     idle: Int[Array, ""]
+    lingers: Int[Array, ""]
     steps: Int[Array, ""]
     status: Int[Array, ""]
 
@@ -114,6 +117,7 @@ class Newton(eqx.Module):
             radius=jnp.full((), -1.0, dtype),
             noise=jnp.ones((), dtype),
             idle=jnp.zeros((), int),
+            lingers=jnp.zeros((), int),
             steps=jnp.zeros((), int),
             status=jnp.full((), status.RUNNING),
             best=z,
@@ -302,4 +306,13 @@ def _conclude(state, judged, final, observed):
     kept = judged.accept & (judged.ratio > _KEPT) & (state.steps > _LONG)
     rising = final & kept & ~jnp.isfinite(state.left) & far
     how = jnp.where(rising & (how == status.RUNNING), status.UNBOUNDED, how)
-    return dataclasses.replace(state, status=how, fading=is_fading(state, state.step))
+    # A bent valley in which everything fades, too slowly or unevenly for two steps to show it.
+    close = final & observed & (state.left < float(jnp.finfo(rise.dtype).eps) ** FADED)
+    lingers = jnp.where(close, state.lingers + 1, 0)
+    moving = jnp.any(status.still_moving(state.step, state.best))
+    how = jnp.where(
+        (how == status.RUNNING) & (lingers >= _LINGERING),
+        jnp.where(moving, status.DIVERGING, status.STALLED_AT_ROUNDING),
+        how,
+    )
+    return dataclasses.replace(state, status=how, lingers=lingers, fading=is_fading(state, state.step))

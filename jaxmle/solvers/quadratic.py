@@ -11,6 +11,7 @@ from jaxmle.core import status
 _ACCEPT = 1e-4
 _PATIENCE = 8
 _MUCH = 0.1  # log-density
+FADED = 0.65  # power of eps, of log-density: so little is left along what diverges
 _SHRINK, _GROW = 0.25, 2.0
 
 
@@ -76,7 +77,7 @@ def ended(state, judged: Judgement, step, final, settled, nowhere, unseen: Any =
     """
     eps, left = jnp.finfo(state.z.dtype).eps, state.left
     done = final & (left < state.tolerance) & settled
-    diverging = final & is_fading(state, step) & (left < jnp.maximum(eps**0.65, state.tolerance))
+    diverging = final & is_fading(state, step) & (left < jnp.maximum(eps**FADED, state.tolerance))
     # What faded until it was lost in rounding is not flat: it went on as long as it could be seen.
     diverging |= final & state.fading & state.flat & (left < jnp.sqrt(eps))
     # Tries below rounding that do not even lower the gradient: nothing more can be seen from here.

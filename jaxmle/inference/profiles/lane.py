@@ -25,6 +25,7 @@ from jaxmle.inference.profiles.targets import Profiled
 _TRUSTED = 0.1  # below this part of the drop the gain across is taken from the model
 _OFF, _POOR = 0.5, 0.1  # off its prediction by these parts of it, a value is refused, or the curvature taken anew
 _GROWTH = 2.0
+_WILD = 10.0  # times its size: where a number was thrown so far, what is not finite says nothing of the quantity
 _FLAT = 1e-4  # a slope at which as long a way again changes the log-density by this part of the drop is none
 _LEVEL_OFF = 1e-6
 
@@ -232,11 +233,12 @@ def _kept(lane, evaluation, finite) -> Lane:
     fell = jnp.where(finite, lane.value - evaluation.value, 0.0)
     guess = jnp.sqrt(jnp.abs(lane.expected - lane.value) / jnp.where(fell > 0, fell, 1.0))
     factor = jnp.where(fell > 0, jnp.clip(guess, 0.02, 0.5), 0.25)
+    wild = jnp.any(jnp.abs(lane.step) > _WILD * (1.0 + jnp.abs(lane.best)))
     return dataclasses.replace(
         lane,
         reach=jnp.where(lane.onward, factor * jnp.abs(lane.to - lane.last.at), lane.reach),
         radius=factor * jnp.linalg.norm(lane.scale * lane.step),
-        broken=jnp.where(finite | ~lane.onward, lane.broken, jnp.minimum(lane.broken, lane.to)),
+        broken=jnp.where(finite | wild | ~lane.onward, lane.broken, jnp.minimum(lane.broken, lane.to)),
     )
 
 
