@@ -124,6 +124,11 @@ def test_missing_values_in_one_group_touch_no_other():
     assert fits.ok.tolist() == [label != 50 for label in groups.labels]
 
 
+def test_print_says_how_many_groups_there_are_in_which_shapes():
+    groups = jm.group_by(np.arange(41.0), np.repeat(["a", "b", "c"], [20, 20, 1]))
+    assert repr(groups) == "Groups(3 groups in 2 packs: 1 of up to 1 rows, 2 of up to 20 rows)"
+
+
 def test_errors():
     data, labels = _ragged(groups=6)
     with pytest.raises(ValueError, match="one label for each of the"):

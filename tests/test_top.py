@@ -312,7 +312,15 @@ def test_a_fit_of_another_objective_says_so_and_has_no_criteria(other, missing):
     for refused in (jm.compare, jm.likelihood_ratio_test):
         with pytest.raises(ValueError, match="the objective that was fitted, or fit this one"):
             refused(inference, smaller)
+    with pytest.raises(ValueError, match="the objective that was fitted, or fit this one"):
+        jm.wald_test(other, top, "mu = 1")
+    assert np.isnan(jax.jit(lambda fit: jm.wald_test(other, fit, "mu = 1").statistic)(top))
     assert "NOT A MAXIMUM" not in str(jm.infer(PROBLEM, top))
+
+
+def test_a_problem_of_one_term_is_one_of_a_sum():
+    problem = jm.Problem(PROBLEM.objective.terms[0], PROBLEM.start)
+    np.testing.assert_array_equal(jm.infer(problem, jm.fit(problem)).cov, jm.infer(PROBLEM, jm.fit(PROBLEM)).cov)
 
 
 def test_a_loose_tolerance_is_told_too():

@@ -64,7 +64,8 @@ SENTENCES = {
     ),
     UNBOUNDED: (
         "unbounded: the log-posterior rises without limit (a scale shrinking to zero on an exact fit or on a "
-        "single observation); bound the scale with jm.interval, give it a prior, or fix it"
+        "single observation; a function with the wrong sign); bound the scale with jm.interval, give it a prior, or "
+        "fix it"
     ),
     BOUNDARY: "the maximum is on the boundary of the parameter space, where standard errors do not apply",
     SADDLE: "stopped at a stationary point that is not a maximum; start elsewhere",

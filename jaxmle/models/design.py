@@ -58,6 +58,7 @@ def as_column(values, name: str, what: str):
     if values.ndim != 1:
         column = values.ndim == 2 and values.shape[1] == 1
         hint = f"flatten it with {name}[:, 0]" if column else "give one number for each row"
+        hint += "; for many fits at once see jm.fit_batch" if values.ndim > 1 and not column else ""
         raise ValueError(f"{what} must be a vector of shape (rows,); it has shape {values.shape}: {hint}")
     return values
 

@@ -9,8 +9,12 @@ import equinox as eqx
 from jaxmle.terms.objective import Objective, Term, as_objective, refuse_function
 
 
+def _summed(objective):
+    return as_objective(objective) if isinstance(objective, Term) else objective  # or what stands in for it: its axes
+
+
 class Problem(eqx.Module):
-    """What a ready-made model returns: an objective with its start. ``problem + prior`` is a problem.
+    """What a ready-made model returns: an objective (a term is one) with its start. ``problem + prior`` is a problem.
 
     ``name`` heads its tables. ``limit(objective, params) -> status`` may object to an estimate, inside the graph
     (unbounded: a scale that is rounding error), or say converged; ``remarks(params, nobs,
@@ -19,7 +23,7 @@ class Problem(eqx.Module):
     names of the ``columns`` that it uses.
     """
 
-    objective: Objective
+    objective: Objective = eqx.field(converter=_summed)
     start: Any
     name: str = eqx.field(static=True, default="Likelihood")
     limit: Callable | None = eqx.field(static=True, default=None)

@@ -16,7 +16,9 @@ from jaxmle.inference.direction import describe_direction
 from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.hypotheses.hypothesis import Test
 from jaxmle.inference.hypotheses.restriction import check_matrix, linear_restrictions, scalar_names
-from jaxmle.inference.top import standard_errors_away, why_away
+from jaxmle.inference.infer import infer
+from jaxmle.inference.inference import Inference
+from jaxmle.inference.top import is_contradicted, standard_errors_away, what_contradicts, why_away
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem
 
@@ -72,7 +74,11 @@ def wald_test(
         raise ValueError(f'distribution must be "chi2" or "F", not {distribution!r}')
     if value is not None and (callable(restriction) or isinstance(restriction, str)):
         raise TypeError("value= goes with a matrix; write it into the text, or subtract it in the function")
+    if covariance is None or isinstance(covariance, str):
+        covariance = infer(objective, fit, covariance)
     cov = covariance_for(objective, fit, covariance)
+    if isinstance(covariance, Inference):
+        cov = jnp.where(_is_its_own(covariance), cov, jnp.nan)
     cov = jnp.where(_is_top(as_problem(objective).objective, fit, cov), cov, jnp.nan)
     space = fit.space.unlabelled
     if callable(restriction):
@@ -86,6 +92,17 @@ def wald_test(
         return Test.chi_square(statistic, df, "Wald test", null)
     df_resid = as_problem(objective).objective.nobs().astype(fit.z.dtype) - fit.z.size
     return Test.f(statistic / df, df, df_resid, "Wald test", null)
+
+
+def _is_its_own(inference):
+    """Whether a fit that says that it converged did so on the objective at hand.
+
+    Raises ``ValueError`` where it did not; of values in a trace it can only be said, by an array.
+    """
+    contradicted = is_contradicted(inference.status, inference.newton_decrement)
+    if not is_traced(contradicted) and contradicted:
+        raise ValueError(f"the fit gives no Wald test: {what_contradicts(inference.newton_decrement)}")
+    return ~contradicted
 
 
 def _is_top(objective, fit, cov):
