@@ -42,9 +42,17 @@ def test_at_a_limit_the_others_have_the_errors_they_have_with_it_held(seed, kind
         np.testing.assert_allclose(found.bse[name], held.bse[name], rtol=1e-3)
 
 
+@pytest.mark.parametrize("seed", [9, 12, 17, 20, 21, 23])
+def test_the_climb_ends_although_the_valley_bends(seed):
+    """Above rounding its steps are refused, and below it they are lost, in turn for ever."""
+    fit = jm.fit(*_no_inefficiency(seed))
+    assert int(fit.status) == codes.BOUNDARY, fit.message
+    assert fit.steps < 200
+
+
 def test_a_profile_goes_on_where_a_long_step_threw_another_number_out_of_its_range():
     """From a limit the first steps move its logarithm by hundreds: that no number is finite there is no end."""
-    term, start = _no_inefficiency(2)
+    term, start = _no_inefficiency(1)
     fit = jm.fit(term, start)
     end = jm.profile(term, fit, "b[0]").upper["b"][0]
 

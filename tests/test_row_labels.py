@@ -48,6 +48,11 @@ def test_rows_with_other_labels_are_refused(model, pair):
         model()
 
 
+def test_other_lengths_are_told_as_such():
+    with pytest.raises(ValueError, match="give them the same number of rows, 20 or 2"):
+        jm.fit(jm.models.linear(FRAME, FRAME["x"].iloc[:2]))
+
+
 def test_the_same_labels_in_the_same_order_are_fine_and_arrays_have_none():
     part, y = FRAME.iloc[::2], Y.iloc[::2]
     fit = jm.fit(jm.models.linear(part, y, weights=y + 1.0))
