@@ -223,6 +223,11 @@ def test_a_maximum_at_a_corner_is_ok_and_says_so(name):
     assert np.isnan(jm.infer(problem, fit).bse["loc"])
 
 
+def test_the_table_of_a_sample_whose_smallest_observation_is_an_estimate_says_so():
+    problem = jm.models.distribution("pareto", np.exp(0.3 * np.random.default_rng(1).normal(size=50)))
+    assert "scale is the smallest observation" in str(jm.infer(problem, jm.fit(problem)))
+
+
 def test_a_constant_sample_is_unbounded():
     for name in ("normal", "laplace", "uniform", "lognormal"):
         assert int(fit_of(name, np.full(9, 2.0)).status) in (codes.UNBOUNDED, codes.NON_FINITE), name

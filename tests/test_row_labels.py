@@ -12,6 +12,7 @@ FRAME = pd.DataFrame({"c": np.ones(N), "x": np.linspace(-1.0, 1.0, N)})
 Y = pd.Series((np.arange(N) % 3 == 0) * 1.0)
 OTHER = Y.sample(frac=1.0, random_state=1)
 LATER = Y.set_axis(range(5, N + 5))
+DAYS = pd.date_range("2020", periods=N, tz="UTC")
 ONES = pd.Series(np.ones(N), index=range(N)[::-1])
 
 
@@ -40,6 +41,7 @@ def mean(params, row):
         (lambda: jm.likelihood(log_likelihood, FRAME, ONES), "data and weights"),
         (lambda: jm.regression(jm.densities.poisson, lambda p, row: (p["a"] * row,), FRAME["x"], OTHER), "x and y"),
         (lambda: jm.group_by(FRAME, OTHER), "data and labels"),
+        (lambda: jm.models.distribution("binomial", Y, fixed={"n": OTHER + 1}), "y and fixed.n"),
         (lambda: jm.risk(jm.losses.huber, mean, FRAME["x"], OTHER), "x and y"),
     ],
 )
@@ -58,3 +60,28 @@ def test_the_same_labels_in_the_same_order_are_fine_and_arrays_have_none():
     fit = jm.fit(jm.models.linear(part, y, weights=y + 1.0))
     plain = jm.fit(jm.models.linear(part.to_numpy(), y, weights=np.asarray(y) + 1.0))
     np.testing.assert_array_equal(fit.params["beta"], plain.params["beta"])
+
+
+def test_what_has_no_rows_has_no_labels_of_rows():
+    table = pd.Series(np.ones(N), index=[f"group {i}" for i in range(N)])
+    jm.likelihood(log_likelihood, {"y": Y, "table": jm.shared(table)})
+    jm.likelihood(log_likelihood, {"y": Y, "table": table}, rows=False)
+
+
+@pytest.mark.parametrize(
+    "index, other",
+    [
+        (pd.RangeIndex(N), pd.Index(range(N), dtype="Int64")),
+        (DAYS, DAYS.tz_convert("Asia/Tokyo")),
+    ],
+    ids=["whole numbers", "times"],
+)
+def test_equal_labels_of_other_types_are_equal(index, other):
+    jm.models.linear(FRAME.set_axis(index), Y.set_axis(other))
+
+
+@pytest.mark.parametrize("kind", ["Int64", "float64"])
+def test_missing_labels_are_the_same_and_the_row_that_differs_is_named(kind):
+    first, second = (pd.Index([None, *range(start, start + N - 1)], dtype=kind) for start in (1, 2))
+    with pytest.raises(ValueError, match=r"row 1, counted from zero, is 1(\.0)? in x and 2(\.0)? in y"):
+        jm.models.linear(FRAME.set_axis(first), Y.set_axis(second))

@@ -4,8 +4,10 @@ and a start that is no tree."""
 import dataclasses
 import functools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
@@ -97,7 +99,7 @@ def test_swapped_arguments_and_a_start_of_another_tree_are_explained():
     by_name = jm.likelihood(lambda p, y: -((y - p["a"]) ** 2), Y)
     swapped = jm.likelihood(lambda y, p: -((p["b"] - y["a"]) ** 2), Y)
     for term, start in ((by_name, [1.0]), (swapped, START)):
-        with pytest.raises(TypeError, match=r"looked for a name in what has none.*params first"):
+        with pytest.raises(TypeError, match=r"looked for a name in what has none.*params, which come first"):
             jm.fit(term, start)
 
 
@@ -120,3 +122,30 @@ def test_derivatives_go_through_numbers_held_by_a_partial():
 
     found = jax.jacrev(top)(2.0)
     assert jnp.allclose(found, -jnp.mean(Y) / 4.0, rtol=1e-10)
+
+
+class Scaled(eqx.Module):
+    """A module, a method of which is held by a partial."""
+
+    power: jax.Array
+
+    def squares(self, params, y, scale):
+        return -(jnp.square(y - scale * self.power * params["a"]))
+
+
+def test_what_else_a_partial_holds_stays_what_it_is():
+    """NumPy's numbers and arrays may be looked at, and a method brings its module."""
+
+    def looks(params, y, scale, power, mask):
+        return -((y - scale * params["a"]) ** (2 if power > 1 and mask[0] else 4))
+
+    def top(scale):
+        options = {"power": np.int64(2), "mask": np.array([1, 0])}
+        functions = (
+            functools.partial(looks, scale=scale, **options),
+            functools.partial(Scaled(jnp.array(1.0)).squares, scale=scale),
+        )
+        return jnp.stack([jm.fit(jm.likelihood(one, Y), START).params["a"] for one in functions])
+
+    for found in (jax.vmap(top)(jnp.array([2.0, 2.0]))[0], jax.jit(top)(2.0), -2.0 * jax.jacrev(top)(2.0)):
+        assert jnp.allclose(found, jnp.mean(Y) / 2.0, rtol=1e-10)

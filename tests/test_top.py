@@ -318,6 +318,16 @@ def test_a_fit_of_another_objective_says_so_and_has_no_criteria(other, missing):
     assert "NOT A MAXIMUM" not in str(jm.infer(PROBLEM, top))
 
 
+def test_in_single_precision_too():
+    """There most fits end converged to rounding, which is no miss of a standard error."""
+    x, noise = np.random.default_rng(1).normal(size=(2, 100)).astype(np.float32)
+    design = np.stack([np.ones_like(x), x], axis=1)
+    own, other = (jm.models.linear(design, x + noise + up) for up in np.float32([0.0, 3.0]))
+    fit = jm.fit(own)
+    assert "NOT A MAXIMUM" in str(jm.infer(other, fit))
+    assert np.isnan(jm.infer(other, fit).aic) & np.isfinite(jm.infer(own, fit).aic)
+
+
 def test_a_problem_of_one_term_is_one_of_a_sum():
     problem = jm.Problem(PROBLEM.objective.terms[0], PROBLEM.start)
     np.testing.assert_array_equal(jm.infer(problem, jm.fit(problem)).cov, jm.infer(PROBLEM, jm.fit(PROBLEM)).cov)

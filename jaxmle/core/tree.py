@@ -80,10 +80,11 @@ def _select_reversed(path, params):
 
 
 def as_leaf(function: Callable) -> Callable:
-    """``function`` as part of a tree: its code is structure; if it is a module its arrays are leaves, and so is what a
-    ``functools.partial`` holds if JAX traces any of it, so that derivatives with respect to that go through."""
-    if isinstance(function, functools.partial) and is_traced((function.args, function.keywords)):
-        function = jax.tree_util.Partial(function.func, *function.args, **function.keywords)
+    """``function`` as part of a tree: its code is structure; if it is a module its arrays are leaves, and so are the
+    JAX arrays of a ``functools.partial`` if any of them is traced, so that derivatives with respect to it go
+    through."""
+    if isinstance(function, functools.partial) and is_traced((function.func, function.args, function.keywords)):
+        return Held(function)
     leaves = jax.tree_util.tree_leaves(function)
     if len(leaves) == 1 and leaves[0] is function:
         return jax.tree_util.Partial(function)
@@ -120,7 +121,46 @@ class Halves:
         return new
 
 
+class Held(Halves):
+    """A ``functools.partial``: the JAX arrays that it holds, and the rest, whose values its function may look at."""
+
+    def __init__(self, function):
+        leaves, self.treedef = jax.tree_util.tree_flatten((function.func, function.args, function.keywords))
+        self.arrays = tuple(leaf if isinstance(leaf, jax.Array) else None for leaf in leaves)
+        self.rest = tuple(None if isinstance(leaf, jax.Array) else Itself(leaf) for leaf in leaves)
+
+    def whole(self):
+        """The partial itself."""
+        leaves = [r.value if isinstance(r, Itself) else a for a, r in zip(self.arrays, self.rest, strict=True)]
+        function, args, keywords = jax.tree_util.tree_unflatten(self.treedef, leaves)
+        return functools.partial(function, *args, **keywords)
+
+
+class Itself:
+    """A value as structure: equal to what it equals if it can be hashed, else to itself only, as NumPy arrays."""
+
+    def __init__(self, value):
+        self.value = value
+        self.key = (type(value), value) if is_hashable(value) else id(value)
+
+    def __hash__(self):
+        return hash(self.key)
+
+    def __eq__(self, other):
+        return isinstance(other, Itself) and self.key == other.key
+
+
+def is_hashable(value) -> bool:
+    """Whether ``value`` can be a key."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
 jax.tree_util.register_pytree_node(Halves, Halves.flatten, Halves.unflatten)
+jax.tree_util.register_pytree_node(Held, Held.flatten, Held.unflatten)
 
 
 def is_array(leaf) -> bool:

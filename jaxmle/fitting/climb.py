@@ -135,14 +135,20 @@ def tries(space, values):
 
 
 def _refuse_dataclasses(start) -> None:
-    """Raise ``TypeError`` where the start is, or has, a dataclass that is no tree to JAX."""
+    """Raise ``TypeError`` where the start is, or has, a dataclass of parameters that is no tree to JAX."""
     for leaf in jax.tree.leaves(start, is_leaf=is_mark):
-        if dataclasses.is_dataclass(leaf) and not is_mark(leaf):
+        if dataclasses.is_dataclass(leaf) and not is_mark(leaf) and _has_numbers(leaf):
             raise TypeError(
                 f"the start has a {type(leaf).__name__}, a dataclass that JAX takes for one leaf and not for a tree of "
                 "parameters: register it by jax.tree_util.register_dataclass, or take an equinox.Module, a NamedTuple "
                 "or a dict"
             )
+
+
+def _has_numbers(leaf) -> bool:
+    """Whether a field of a dataclass is what parameters are: a floating number, an array or a mark."""
+    values = [getattr(leaf, field.name, None) for field in dataclasses.fields(leaf)]
+    return any(isinstance(value, float) or hasattr(value, "dtype") or is_mark(value) for value in values)
 
 
 def check_options(tolerance, max_steps) -> None:

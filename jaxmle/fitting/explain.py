@@ -51,8 +51,9 @@ def explained(error: Exception, params) -> Exception:
     if isinstance(error, TypeError) and any(words in str(error) for words in _OF_NAMES):
         names = ", ".join(name for name, _ in named_leaves(params)) or "none"
         return TypeError(
-            f"a function of the model looked for a name in what has none: {error}. It is given params first and a row "
-            f"or the data second; the start has: {names}. Give both the trees that the function takes apart"
+            f"a function of the model looked for a name in what has none: {error}. If that was params, which come "
+            "first, or a row or the data, which come second, give both the trees that the function takes apart; the "
+            f"start has: {names}"
         )
     if isinstance(error, KeyError) and not isinstance(error, NoSuchParameter):
         names = ", ".join(name for name, _ in named_leaves(params)) or "none"

@@ -55,6 +55,8 @@ def _status(inference) -> str:
 
 
 def _is_contradicted(inference) -> bool:
+    if inference.losses:  # in units that are anybody's
+        return False
     return bool(is_contradicted(int(inference.status), float(inference.newton_decrement)))
 
 

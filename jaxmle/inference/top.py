@@ -13,6 +13,7 @@ from jaxmle.inference.covariances.covariance import covariance_of
 from jaxmle.terms.objective import Objective
 
 SHORT = 0.01  # log-likelihood: a statistic, and an AIC, is then right to 0.02
+_BEYOND_ROUNDING = 0.5  # log-likelihood, which is about a standard error
 
 
 def newton_decrement(observed: Evaluation):
@@ -69,7 +70,9 @@ def is_short(status, decrement):
 def is_contradicted(status, decrement):
     """Whether a fit says that it converged, and the objective whose ``decrement`` this is that it did not: it was of
     another one, or its tolerance was loose."""
-    return (status == codes.CONVERGED) & (0.5 * decrement**2 >= SHORT)
+    missing = 0.5 * decrement**2
+    at_rounding = (status == codes.STALLED_AT_ROUNDING) & (missing >= _BEYOND_ROUNDING)
+    return ((status == codes.CONVERGED) & (missing >= SHORT)) | at_rounding
 
 
 def is_top(status, decrement):

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 
-from jaxmle.core.row_labels import check_row_labels
 from jaxmle.core.tree import as_array
 from jaxmle.parameters import free
-from jaxmle.terms.rows import check_weights_shape
+from jaxmle.terms.rows import check_labels, check_weights_shape
 
 LOG_EXPOSURE = "log(exposure), exposure > 0"  # what the message about a row that has none calls it
 
@@ -19,7 +18,7 @@ def as_design(x, y, labels: Sequence[str] | None = None, **others):
     design that is not two-dimensional or has no columns, a response that is not a vector, different numbers of rows or
     labels of them, or the wrong number of labels of columns.
     """
-    check_row_labels(x=x, y=y, **others)
+    check_labels(x=x, y=y, **others)
     if labels is None and hasattr(x, "columns"):
         labels = [str(column) for column in x.columns]
     x, y = as_floats(x, "x"), as_response(y)
@@ -45,7 +44,7 @@ def as_design(x, y, labels: Sequence[str] | None = None, **others):
 def as_response(y, **others):
     """``y`` as an array of shape (n,). Raises ``ValueError`` for any other shape, no rows, or ``others`` of the same
     rows that label them differently."""
-    check_row_labels(y=y, **others)
+    check_labels(y=y, **others)
     y = as_column(y, "y", "the response y")
     if y.shape[0] == 0:
         raise ValueError("y is empty: no rows, so nothing can be estimated; check how it was filtered")

@@ -74,7 +74,7 @@ def distribution(
     """
     entry, family = _family(density)
     fixed = _known(entry, family, fixed, censored is not None or truncated is not None)
-    y = as_response(y, censored=censored, truncated=truncated, weights=weights)
+    y = as_response(y, censored=censored, truncated=truncated, weights=weights, fixed=fixed)
     lower, upper = (y, None) if censored is None else censoring.ends(y, censored)
     values = {name: as_floats(value, name) for name, value in fixed.items()}
     rows = {name: _over_rows(values[name], lower, name) for name in values if entry.kinds[name] == KNOWN}
@@ -223,7 +223,7 @@ def _predictor(parameters: tuple[str, ...], rows: tuple[str, ...], passed: tuple
     return predict
 
 
-def _at_the_edge(params, nobs):
+def _at_the_edge(params, nobs, maximised):
     yield (
         "scale is the smallest observation: the likelihood rises up to it, whatever b is, and ends there. It is not "
         "counted among the parameters and has no standard error; its own error is of the order of scale / (n b)."

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmle.core.row_labels import check_row_labels
 from jaxmle.terms import rows as row_tools
 
 _SPARE = 0.25  # of the rows of all lanes are padding at most
@@ -91,7 +90,7 @@ def group_by(data: Any, labels: Any, weights: Any = None) -> Groups:
 
     Source: dynamic programming for one-dimensional classes: Fisher (1958), "On grouping for maximum homogeneity".
     """
-    check_row_labels(data=data, labels=labels, weights=weights)
+    row_tools.check_labels(data=data, labels=labels, weights=weights)
     data = jax.tree.map(np.asarray, row_tools.as_rows(data))
     n = row_tools.count_rows(data)
     labels = np.asarray(labels)

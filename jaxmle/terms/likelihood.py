@@ -13,7 +13,6 @@ from jaxmle.core.closure import explicit
 from jaxmle.core.dependence import goes_forward
 from jaxmle.core.directions import along_each
 from jaxmle.core.evaluation import EXPECTED, OBSERVED, OPG, Evaluation, derivatives
-from jaxmle.core.row_labels import check_row_labels
 from jaxmle.core.signature import check_returned, check_takes, takes
 from jaxmle.core.tree import as_array, as_leaf, as_number, is_traced
 from jaxmle.terms import rows as row_tools
@@ -232,7 +231,8 @@ def likelihood(
         raise TypeError(f"jm.likelihood takes a function of params and data first, not a {type(function).__name__}")
     if not (rows and takes(function, WITH_STATE)):
         check_takes(function, 2, "jm.likelihood calls its function as function(params, data)", _SEVERAL_ARRAYS)
-    check_row_labels(data=data, weights=weights)
+    if rows:
+        row_tools.check_labels(data=data, weights=weights)
     data = row_tools.as_rows(data)
     if rows:
         if nobs is not None:

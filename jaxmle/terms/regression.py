@@ -19,7 +19,6 @@ import numpy as np
 
 from jaxmle.core.dependence import goes_forward
 from jaxmle.core.evaluation import OBSERVED, OPG, Evaluation
-from jaxmle.core.row_labels import check_row_labels
 from jaxmle.core.signature import check_takes
 from jaxmle.core.tree import as_array, as_leaf, is_traced
 from jaxmle.terms import rows as row_tools
@@ -286,7 +285,7 @@ def regression(
 
     Source: McCullagh and Nelder (1989), "Generalized Linear Models", chapter 2.
     """
-    check_row_labels(x=x, y=y, weights=weights)
+    row_tools.check_labels(x=x, y=y, weights=weights)
     x, y = row_tools.as_rows(x, "x"), row_tools.as_rows(y, "y")
     weights = None if weights is None else as_array(weights, "weights")
     if any(row_tools.is_shared(leaf) for leaf in jax.tree.leaves(y, is_leaf=row_tools.is_shared)):

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmle.core.row_labels import check_row_labels
 from jaxmle.core.tree import as_array, is_traced, named_leaves
 from jaxmle.terms.idle import counting, replaced, without_idle
 
@@ -37,6 +38,15 @@ def shared(value) -> Shared:
 def is_shared(leaf) -> bool:
     """Whether ``leaf`` is data that all rows share, marked by :func:`shared`."""
     return isinstance(leaf, Shared)
+
+
+def check_labels(**given) -> None:
+    """Raise ``ValueError`` where pandas labels the rows of what is ``given`` differently; what is shared has none."""
+
+    def of_rows(tree):
+        return jax.tree.map(lambda leaf: None if is_shared(leaf) else leaf, tree, is_leaf=is_shared)
+
+    check_row_labels(**{name: of_rows(tree) for name, tree in given.items()})
 
 
 def as_rows(data, what: str = "data"):

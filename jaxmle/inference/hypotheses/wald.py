@@ -77,7 +77,7 @@ def wald_test(
     if covariance is None or isinstance(covariance, str):
         covariance = infer(objective, fit, covariance)
     cov = covariance_for(objective, fit, covariance)
-    if isinstance(covariance, Inference):
+    if isinstance(covariance, Inference) and not covariance.losses:
         cov = jnp.where(_is_its_own(covariance), cov, jnp.nan)
     cov = jnp.where(_is_top(as_problem(objective).objective, fit, cov), cov, jnp.nan)
     space = fit.space.unlabelled
