@@ -71,7 +71,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "always: run however long it takes; see tests/quick.py")
+    config.addinivalue_line(
+        "markers", "always(cases): run however long it takes, or so many cases of it; see tests/quick.py"
+    )
     if config.option.all and config.option.quick:
         raise pytest.UsageError("--all and --quick exclude each other")
     named = config.option.keyword or config.args_source is not pytest.Config.ArgsSource.TESTPATHS

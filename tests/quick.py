@@ -3,8 +3,8 @@
 `seconds.json` has the measured seconds, on one core that was not fast, of each case that takes more than `LONGEST`, and
 of the others of each function together. A quick run leaves out the long cases. Of the others as many as fit into the
 `SHARE` seconds of a function are run, at least one. Which of them differs from function to function, so that every row
-of a contract table is met by some. A test that is the only one of something that must never break is marked `always`.
-What is new is not in the file, and is run.
+of a contract table is met by some. A test that is the only one of something that must never break is marked `always`;
+`always(6)` keeps six of its cases. What is new is not in the file, and is run.
 
 `python -m pytest --all` leaves nothing out, and neither does naming files or tests. `.ci/all` does that and writes the
 file anew: `python tests/quick.py report.xml` reads it from what `--junitxml=report.xml` wrote.
@@ -19,7 +19,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 FILE = Path(__file__).parent / "seconds.json"
-SHARE, LONGEST = 0.4, 0.75
+SHARE, LONGEST = 0.3, 0.75
 
 
 def function_of(node: str) -> str:
@@ -34,6 +34,23 @@ def chosen(name: str, count: int, seconds: float) -> set[int]:
     return {(first + math.ceil(i * count / fitting)) % count for i in range(min(fitting, count))}
 
 
+def always(cases: list) -> set[str]:
+    """Which cases of one function are run however long they take: those marked so, or as many of them as the mark
+    says, far from one another."""
+    marked = [(case, mark) for case in cases if (mark := case.get_closest_marker("always"))]
+    if not marked:
+        return set()
+    count = min([*marked[0][1].args, len(marked)])
+    return {marked[i * len(marked) // count][0].nodeid for i in range(count)}
+
+
+def _by_function(items: list):
+    functions = collections.defaultdict(list)
+    for item in items:
+        functions[function_of(item.nodeid)].append(item)
+    return functions.values()
+
+
 def apart(items: list) -> tuple[list, list]:
     """The tests of a quick run, and those that it leaves out."""
     known = json.loads(FILE.read_text()) if FILE.exists() else {}
@@ -41,7 +58,7 @@ def apart(items: list) -> tuple[list, list]:
     for item in items:
         if known.get(item.nodeid, 0.0) <= LONGEST:
             short[function_of(item.nodeid)].append(item)
-    kept = {item.nodeid for item in items if item.get_closest_marker("always")}
+    kept = set().union(*map(always, _by_function(items)))
     for name, some in short.items():
         kept |= {some[i].nodeid for i in chosen(name, len(some), known.get(name, 0.0))}
     return [item for item in items if item.nodeid in kept], [item for item in items if item.nodeid not in kept]

@@ -27,17 +27,26 @@ def test_apart_keeps_the_order_and_what_is_always_run(monkeypatch, tmp_path):
         json.dumps({"t.py::slow[1]": 9.0, "t.py::slow": 9.0, "t.py::must[1]": 9.0, "t.py::alone": 9.0})
     )
 
-    def item(name, always=False):
-        return SimpleNamespace(nodeid=f"t.py::{name}", get_closest_marker=lambda mark: always or None)
+    def item(name, always=None):
+        mark = SimpleNamespace(args=always) if always is not None else None
+        return SimpleNamespace(nodeid=f"t.py::{name}", get_closest_marker=lambda _: mark)
 
     names = ["new[1]", "slow[1]", "slow[2]", "slow[3]", "alone", "new[2]"]
-    items = [item("must[1]", always=True), *map(item, names)]
+    items = [item("must[1]", always=()), *map(item, names)]
     kept, left_out = ([one.nodeid.partition("::")[2] for one in some] for some in quick.apart(items))
     one_of_two = kept[2]  # which do not fit together
     assert one_of_two in ("slow[2]", "slow[3]")
     assert kept == ["must[1]", "new[1]", one_of_two, "new[2]"]
     assert [name for name in left_out if "slow" not in name] == ["alone"]
     assert "slow[1]" in left_out
+
+
+def test_some_cases_may_be_always_run(monkeypatch, tmp_path):
+    monkeypatch.setattr(quick, "FILE", tmp_path / "seconds.json")
+    quick.FILE.write_text(json.dumps({f"t.py::long[{i}]": 9.0 for i in range(9)}))
+    mark = SimpleNamespace(args=(3,))
+    items = [SimpleNamespace(nodeid=f"t.py::long[{i}]", get_closest_marker=lambda _: mark) for i in range(9)]
+    assert [one.nodeid for one in quick.apart(items)[0]] == ["t.py::long[0]", "t.py::long[3]", "t.py::long[6]"]
 
 
 def test_a_report_is_read(monkeypatch, tmp_path):

@@ -26,6 +26,7 @@ def fitted(name):
     return problem, jm.fit(problem)
 
 
+@pytest.mark.always(6)
 @pytest.mark.parametrize("name", BUILDERS)
 def test_case(name):
     case = cases.CASES[name]
@@ -80,6 +81,7 @@ def narrowed(tree):
     return jax.tree.map(narrow, tree)
 
 
+@pytest.mark.always(3)
 @pytest.mark.parametrize("name", [name for name in BUILDERS if name not in MAKES_FLOAT64])
 def test_float32_ends_at_its_own_limit_and_says_so(name):
     """With D the square roots of the curvature's diagonal and kappa the condition number of the curvature in these

@@ -66,6 +66,7 @@ TABLE = [
 ]
 
 
+@pytest.mark.always(2)
 @pytest.mark.parametrize(("name, function, column, weights, start, spread"), TABLE, ids=[row[0] for row in TABLE])
 def test_finds_the_published_maximum(name, function, column, weights, start, spread):
     case = cases.CASES[name]

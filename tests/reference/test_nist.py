@@ -42,6 +42,7 @@ def nonlinear(request):
     return SimpleNamespace(case=case, fits=fits, rounding=request.param == RESIDUALS_ARE_ROUNDING)
 
 
+@pytest.mark.always
 def test_nonlinear_estimates_have_eight_digits_from_both_starts(nonlinear):
     certified = cases.numbers(nonlinear.case["published"]["params"])
     for found in nonlinear.fits:
@@ -98,6 +99,7 @@ def by_name(case, vector):
     return dict(zip(case["params"], np.asarray(vector), strict=True))
 
 
+@pytest.mark.always(3)
 @pytest.mark.parametrize("name", [name for name in cases.ids("nist-lin-") if not is_exact(name)])
 def test_linear(name):
     case = cases.CASES[name]
@@ -132,6 +134,7 @@ def test_a_line_through_every_point_has_its_coefficients_but_no_scale(name):
     assert error < case["tolerance"]["params_rel"]
 
 
+@pytest.mark.always(3)
 @pytest.mark.parametrize("name", cases.ids("nist-uni-"))
 def test_univariate(name):
     case = cases.CASES[name]
