@@ -61,20 +61,19 @@ def read(path):
     return nbformat.read(path, as_version=4)
 
 
-def execute(notebook, after=""):
-    """A copy of ``notebook``, executed in an empty folder; ``after`` is code that is run last and not kept.
+def execute(notebook):
+    """A copy of ``notebook``, executed in an empty folder.
 
     Raises ``nbclient.exceptions.CellExecutionError`` where a cell does, or warns.
     """
-    hidden = [nbformat.v4.new_code_cell(source) for source in (BEFORE, after)]
-    whole = nbformat.from_dict({**notebook, "cells": [hidden[0], *notebook.cells, hidden[1]]})
+    whole = nbformat.from_dict({**notebook, "cells": [nbformat.v4.new_code_cell(BEFORE), *notebook.cells]})
     environment = {name: value for name, value in os.environ.items() if name not in ("MPLBACKEND", "PYTHONWARNINGS")}
     with tempfile.TemporaryDirectory() as folder:
         where = {"metadata": {"path": folder}}
         NotebookClient(whole, timeout=120, record_timing=False, coalesce_streams=True, resources=where).execute(
             env=environment
         )
-    return nbformat.from_dict({**whole, "cells": whole.cells[1:-1], "metadata": METADATA})
+    return nbformat.from_dict({**whole, "cells": whole.cells[1:], "metadata": METADATA})
 
 
 def smaller(png):
