@@ -38,7 +38,8 @@ def fit(
 
     Works under ``jax.jit`` and ``jax.vmap``; ``jax.grad`` and ``jax.jvp`` go through it by the implicit function
     theorem, with respect to data, weights, prior scales and fixed parameters, to any order (NaN where the fit is no
-    maximum inside its constraints). Only the first call for given functions and shapes compiles.
+    maximum inside its constraints; refused with a prior that has kinks). Only the first call for given functions and
+    shapes compiles: a callable object is known by itself, so make another one rather than change what it holds.
 
     Errors: ``ValueError`` for a start outside its constraint, data that are empty, missing, of different lengths or
     impossible under the model, weights that are negative or all zero, a function that returns the wrong shape or is
