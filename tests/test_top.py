@@ -351,3 +351,11 @@ def test_a_loose_tolerance_is_told_too():
 def test_a_mode_of_any_kind_is_one(objective):
     start = None if isinstance(objective, jm.Problem) else {"mu": 0.0}
     assert "NOT A MAXIMUM" not in str(jm.infer(objective, jm.fit(objective, start)))
+
+
+def test_a_loss_is_in_units_that_are_anybodys():
+    loss = jm.risk(jm.losses.squared_error, lambda params, row: params["mu"], Y, 1e6 * Y)
+    rough = jm.fit(loss, {"mu": 0.9e6 * jnp.mean(Y)}, tolerance=1e13)
+    assert rough.ok
+    assert 0.5 * rough.newton_decrement**2 > 1.0
+    assert "NOT A MAXIMUM" not in str(jm.infer(loss, rough))

@@ -9,7 +9,7 @@ from jaxmle.inference.asked import SAMPLING
 from jaxmle.inference.covariances.facts import at_limits, describe_covariance, remarks_on
 from jaxmle.inference.covariances.kinds import KINDS
 from jaxmle.inference.printed import ends_of, refuse_batch
-from jaxmle.inference.top import is_contradicted, is_top, what_contradicts, what_is_missing
+from jaxmle.inference.top import contradicts, is_top, what_contradicts, what_is_missing
 from jaxmle.parameters.constants import fixed_lines
 from jaxmle.parameters.layout import FIXED, FREE, TIED
 from jaxmle.tables import Row, Table
@@ -49,15 +49,9 @@ def _header(inference):
 
 
 def _status(inference) -> str:
-    if _is_contradicted(inference):
+    if contradicts(inference):
         return "NOT A MAXIMUM"
     return _SHORT.get(int(inference.status), "failed")
-
-
-def _is_contradicted(inference) -> bool:
-    if inference.losses:  # in units that are anybody's
-        return False
-    return bool(is_contradicted(int(inference.status), float(inference.newton_decrement)))
 
 
 _SHORT = {
@@ -127,7 +121,7 @@ def _notes(inference):
     status = int(inference.status)
     if status not in (codes.CONVERGED, codes.STALLED_AT_ROUNDING):
         yield codes.sentence(status)[:1].upper() + codes.sentence(status)[1:] + "."
-    if _is_contradicted(inference):
+    if contradicts(inference):
         said = what_contradicts(float(inference.newton_decrement))
         yield said[:1].upper() + said[1:] + "."
     yield from _missing_errors(inference)

@@ -75,6 +75,11 @@ def is_contradicted(status, decrement):
     return ((status == codes.CONVERGED) & (missing >= SHORT)) | at_rounding
 
 
+def contradicts(inference):
+    """Whether the objective of an ``inference`` contradicts its fit; a loss, in units that are anybody's, does not."""
+    return is_contradicted(inference.status, inference.newton_decrement) & (not inference.losses)
+
+
 def is_top(status, decrement):
     """Whether a fit is at a maximum whose parameters can be counted: ok, not flat, and not short of it."""
     return codes.is_ok(status) & (status != codes.FLAT) & ~is_short(status, decrement)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jaxmle.core.dependence import dependence
 from jaxmle.core.evaluation import OBSERVED, Evaluation
-from jaxmle.core.tree import as_number, is_traced
+from jaxmle.core.tree import as_number, is_hashable, is_traced
 
 
 class Term(eqx.Module):
@@ -252,9 +252,7 @@ def value_at(term: Term, params):
     """The log-density of ``term`` at ``params``, compiled as one program: operation by operation it takes hundreds of
     times as long."""
     lift, point = whole_tree(params)
-    try:
-        hash(lift)
-    except TypeError:  # a leaf that is no array and cannot be told from another
+    if not is_hashable(lift):  # a leaf that is no array and cannot be told from another
         return term.evaluate(lift, point, 0).value
     return _value(term, point, lift=lift)
 

@@ -18,7 +18,7 @@ from jaxmle.inference.hypotheses.hypothesis import Test
 from jaxmle.inference.hypotheses.restriction import check_matrix, linear_restrictions, scalar_names
 from jaxmle.inference.infer import infer
 from jaxmle.inference.inference import Inference
-from jaxmle.inference.top import is_contradicted, standard_errors_away, what_contradicts, why_away
+from jaxmle.inference.top import contradicts, standard_errors_away, what_contradicts, why_away
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem
 
@@ -57,8 +57,8 @@ def wald_test(
 
     Errors: ``ValueError`` for a name that no parameter has, text that cannot be read or is not linear, a matrix of
     another shape, restrictions that follow from or contradict one another, an unknown distribution, a fit that stopped
-    short of its maximum or was given elsewhere, and those of ``jm.infer``; ``TypeError`` for a ``value`` without a
-    matrix.
+    short of its maximum, was given elsewhere or is of another objective, and those of ``jm.infer``; ``TypeError`` for a
+    ``value`` without a matrix.
 
     >>> import jaxmle as jm
     >>> problem = jm.models.poisson([2.0, 3.0, 4.0])
@@ -77,7 +77,7 @@ def wald_test(
     if covariance is None or isinstance(covariance, str):
         covariance = infer(objective, fit, covariance)
     cov = covariance_for(objective, fit, covariance)
-    if isinstance(covariance, Inference) and not covariance.losses:
+    if isinstance(covariance, Inference):
         cov = jnp.where(_is_its_own(covariance), cov, jnp.nan)
     cov = jnp.where(_is_top(as_problem(objective).objective, fit, cov), cov, jnp.nan)
     space = fit.space.unlabelled
@@ -99,7 +99,7 @@ def _is_its_own(inference):
 
     Raises ``ValueError`` where it did not; of values in a trace it can only be said, by an array.
     """
-    contradicted = is_contradicted(inference.status, inference.newton_decrement)
+    contradicted = contradicts(inference)
     if not is_traced(contradicted) and contradicted:
         raise ValueError(f"the fit gives no Wald test: {what_contradicts(inference.newton_decrement)}")
     return ~contradicted
