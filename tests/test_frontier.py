@@ -62,3 +62,12 @@ def test_a_profile_goes_on_where_a_long_step_threw_another_number_out_of_its_ran
     inside = {"slope": 0.5, "inefficiency": jm.positive(0.3), "noise": jm.positive(0.6)}
     best = jm.fit(jm.likelihood(with_intercept_at, term.data), inside)
     np.testing.assert_allclose(fit.value - best.value, 0.5 * scipy.stats.chi2.ppf(0.95, 1), rtol=1e-6)
+
+
+def test_a_climb_that_is_stuck_with_something_left_has_not_converged_to_rounding():
+    def bent(params, _):
+        return -1e-12 * (1 - params[0]) ** 2 - 100 * (params[1] - params[0] ** 2) ** 2
+
+    term = jm.likelihood(bent, jnp.zeros(20), rows=False, nobs=20)
+    fit = jm.fit(term, jnp.array([-1.2, 1.0]), tolerance=1e-16, max_steps=100)
+    assert int(fit.status) != codes.STALLED_AT_ROUNDING, fit.message

@@ -149,3 +149,17 @@ def test_what_else_a_partial_holds_stays_what_it_is():
 
     for found in (jax.vmap(top)(jnp.array([2.0, 2.0]))[0], jax.jit(top)(2.0), -2.0 * jax.jacrev(top)(2.0)):
         assert jnp.allclose(found, jnp.mean(Y) / 2.0, rtol=1e-10)
+
+
+def test_an_array_held_by_a_partial_is_as_it_is_when_it_is_handed_over():
+    held = np.array([2.0])
+
+    def scaled(scale, held, params, y):
+        return -jnp.square(y - scale * held[0] * params["a"])
+
+    def top(scale):
+        return jm.fit(jm.likelihood(functools.partial(scaled, scale, held), Y), START).params["a"]
+
+    first = jax.grad(top)(2.0)
+    held[0] = 4.0
+    assert jnp.allclose(jax.grad(top)(2.0), first / 2.0, rtol=1e-10)

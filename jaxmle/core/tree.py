@@ -137,11 +137,15 @@ class Held(Halves):
 
 
 class Itself:
-    """A value as structure: equal to what it equals if it can be hashed, else to itself only, as NumPy arrays."""
+    """A value as structure: equal to what it equals if it can be hashed, a NumPy array as it is now (it is copied) to
+    one of the same numbers, anything else to itself only."""
 
     def __init__(self, value):
-        self.value = value
-        self.key = (type(value), value) if is_hashable(value) else id(value)
+        self.value = value.copy() if isinstance(value, np.ndarray) else value
+        if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+            self.key = (value.dtype, value.shape, value.tobytes())
+        else:
+            self.key = (type(value), value) if is_hashable(value) else id(value)
 
     def __hash__(self):
         return hash(self.key)

@@ -309,10 +309,8 @@ def _conclude(state, judged, final, observed):
     # A bent valley in which everything fades, too slowly or unevenly for two steps to show it.
     close = final & observed & (state.left < float(jnp.finfo(rise.dtype).eps) ** FADED)
     lingers = jnp.where(close, state.lingers + 1, 0)
+    lost = jnp.where(state.left < judged.noise, status.STALLED_AT_ROUNDING, status.RUNNING)
     moving = jnp.any(status.still_moving(state.step, state.best))
-    how = jnp.where(
-        (how == status.RUNNING) & (lingers >= _LINGERING),
-        jnp.where(moving, status.DIVERGING, status.STALLED_AT_ROUNDING),
-        how,
-    )
+    tired = (how == status.RUNNING) & (lingers >= _LINGERING)
+    how = jnp.where(tired, jnp.where(moving, status.DIVERGING, lost), how)
     return dataclasses.replace(state, status=how, lingers=lingers, fading=is_fading(state, state.step))
