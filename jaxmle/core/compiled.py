@@ -22,23 +22,33 @@ with jax.ensure_compile_time_eval():  # whoever imports this file, from wherever
 
 
 class Compiled:
-    """A function under ``jax.jit``, ``briefly`` where its arguments are short and ``thoroughly`` where they are not."""
+    """A function under ``jax.jit``, ``briefly`` where its arguments are short and ``thoroughly`` where they are not.
 
-    def __init__(self, function: Callable, static_argnames: str | tuple[str, ...] = ()):
-        self.thoroughly = jax.jit(function, static_argnames=static_argnames)
-        self.briefly = jax.jit(function, static_argnames=static_argnames, compiler_options=_BRIEFLY)
+    Arguments are trees of arrays; what is given by keyword is static. The arguments are taken apart once, here, and not
+    by ``jax.jit`` again: of modules that takes as long as a dozen evaluations of a small likelihood.
+    """
+
+    def __init__(self, function: Callable):
+        def of_leaves(structure, settings, *leaves):
+            return function(*jax.tree_util.tree_unflatten(structure, leaves), **dict(settings))
+
+        of_leaves.__name__, of_leaves.__qualname__ = function.__name__, function.__qualname__
+        self.thoroughly = jax.jit(of_leaves, static_argnums=(0, 1))
+        self.briefly = jax.jit(of_leaves, static_argnums=(0, 1), compiler_options=_BRIEFLY)
         functools.update_wrapper(self, function)
 
     def __call__(self, *args, **kwargs):
-        if not _is_short((args, kwargs)):
-            return self.thoroughly(*args, **kwargs)
+        leaves, structure = jax.tree_util.tree_flatten(args)
+        settings = tuple(sorted(kwargs.items()))
+        if not _is_short(leaves):
+            return self.thoroughly(structure, settings, *leaves)
         try:
-            return self.briefly(*args, **kwargs)
+            return self.briefly(structure, settings, *leaves)
         except jax.errors.JaxRuntimeError as error:
             if "No such compile option" not in str(error):
                 raise
             _REFUSED.append(str(error))
-        return self.thoroughly(*args, **kwargs)
+        return self.thoroughly(structure, settings, *leaves)
 
     def clear_cache(self) -> None:
         """Drop what was compiled."""
@@ -46,26 +56,24 @@ class Compiled:
         self.briefly.clear_cache()  # pyright: ignore[reportFunctionMemberAccess, reportAttributeAccessIssue]
 
 
-def compiled(function: Callable | None = None, *, static_argnames: str | tuple[str, ...] = ()) -> Any:
-    """``function`` as a compiled one: a decorator, with or without the names of the static arguments.
+def compiled(function: Callable) -> Any:
+    """``function`` as a compiled one: a decorator. What is given by keyword is static.
 
-    >>> @compiled(static_argnames="times")
+    >>> @compiled
     ... def repeat(text, times):
     ...     return text * times
     >>> float(repeat(2.0, times=3))
     6.0
     """
-    if function is None:
-        return functools.partial(compiled, static_argnames=static_argnames)
-    return Compiled(function, static_argnames)
+    return Compiled(function)
 
 
-def _is_short(arguments) -> bool:
+def _is_short(leaves: list) -> bool:
     """Whether little is to be computed, on a CPU and outside of every trace: inside one it is its caller's program."""
     if _REFUSED or get_opaque_trace_state() != _OUTSIDE or jax.default_backend() != "cpu":
         return False
     total = 0
-    for leaf in jax.tree_util.tree_leaves(arguments):
+    for leaf in leaves:
         if isinstance(leaf, Tracer):
             return False
         total += getattr(leaf, "size", 1)

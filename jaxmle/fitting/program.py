@@ -88,7 +88,7 @@ class Ended(eqx.Module):
         )
 
 
-@compiled(static_argnames=("limit", "jacobian"))
+@compiled
 def maximise(objective, space, values, solver, tolerance, max_steps, *, limit, jacobian) -> Found:
     """Climb ``objective`` in ``space`` from the free leaves ``values``. See :func:`jaxmle.fitting.fit.fit`."""
     objective.check_structure()

@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxmle.core import status as codes
-from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import is_traced
 from jaxmle.fitting.climb import Options, ascent, climb
 from jaxmle.fitting.given import at_given, without_derivative
@@ -19,6 +18,11 @@ from jaxmle.parameters.space import Space
 from jaxmle.solvers.choice import METHODS, reason
 from jaxmle.solvers.newton import Newton
 from jaxmle.terms.objective import as_objective
+
+_FOUND = (  # what a fit has as the program found it
+    *("z", "value", "log_likelihood", "log_prior", "log_jacobian", "newton_decrement", "gradient_norm"),
+    *("steps", "status", "direction"),
+)
 
 
 class Fit(eqx.Module):
@@ -58,7 +62,10 @@ class Fit(eqx.Module):
     @classmethod
     def of(cls, found, space: Space, method: int = 0, jacobian: bool = False) -> "Fit":
         """The fit that the compiled program ``found`` in ``space``."""
-        return rearrange(_put_together, found, space, method, jacobian)
+        fit, known = object.__new__(cls), vars(found)  # by its constructor an Equinox module takes as long as a step
+        rest = {"space": space, "method": method, "jacobian": jacobian, "history": None, "state": None}
+        vars(fit).update({field: known[field] for field in _FOUND}, params=Space.lift(space, known["point"]), **rest)
+        return fit
 
     @classmethod
     def at(cls, objective, start: Any = None) -> "Fit":
@@ -202,22 +209,3 @@ def _of_training(status: int, text: str, history: dict, steps: int) -> str:
     best = int(np.nanargmax(scores))
     none = f"none of the {epochs - 1 - best} epochs since has a higher one; " if status == codes.STOPPED_EARLY else ""
     return f"{text} ({count}); {none}the parameters are those after epoch {best}, counted from zero, the best there"
-
-
-def _put_together(found, space, method, jacobian) -> Fit:
-    return Fit(
-        params=space.lift(found.point),
-        z=found.z,
-        space=space,
-        value=found.value,
-        log_likelihood=found.log_likelihood,
-        log_prior=found.log_prior,
-        log_jacobian=found.log_jacobian,
-        newton_decrement=found.newton_decrement,
-        gradient_norm=found.gradient_norm,
-        steps=found.steps,
-        status=found.status,
-        direction=found.direction,
-        method=method,
-        jacobian=jacobian,
-    )

@@ -109,8 +109,8 @@ def _tic(objective, space, z, status):
     return jnp.where(at_top, 2.0 * count - 2.0 * observed.log_likelihood, jnp.nan)
 
 
-@compiled(static_argnames="jacobian")
-def _effective(objective, likelihood, space, z, status, jacobian):
+@compiled
+def _effective(objective, likelihood, space, z, status, *, jacobian):
     whole = evaluate_in_z(objective, space, z, 2, jacobian)
     # At a mode the gradients of likelihood and prior cancel, and with them the bend of the constraints; apart they
     # do not, and only J' A J has the trace that A has in the user's parameters.

@@ -128,7 +128,7 @@ def infer(
     )
     may_diverge = is_traced(fit.status) or (np.asarray(fit.status) == codes.DIVERGING).any()
     with foreign_fit(fit):
-        found = _infer(asked, fit.direction, fit.status, kind, bool(may_diverge))
+        found = _infer(asked, fit.direction, fit.status, kind=kind, may_diverge=bool(may_diverge))
     facts = _Facts(
         kind,
         meaning,
@@ -224,8 +224,8 @@ def is_scaled(objective: Objective) -> bool:
     return bool(losses_of(objective)) or any(term.is_likelihood and factor is not None for term, factor in pairs)
 
 
-@compiled(static_argnames=("kind", "may_diverge"))
-def _infer(asked, direction, status, kind, may_diverge):
+@compiled
+def _infer(asked, direction, status, *, kind, may_diverge):
     objective, space, z = asked.objective, asked.space, asked.z
     rough, asked = objective.part(smooth=False), dataclasses.replace(asked, objective=objective.part(smooth=True))
     at_boundary = status == codes.BOUNDARY

@@ -48,7 +48,7 @@ def standard_errors_away(objective: Objective, fit: Fit, cov):
     return jnp.where(codes.is_unfinished(status), away, 0.0)
 
 
-@compiled(static_argnames="jacobian")
+@compiled
 def _away(objective, space, z, cov, *, jacobian):
     observed = evaluate_in_z(objective.part(smooth=True), space, z, 2, jacobian)
     step = covariance_of(observed.curvature).matrix @ observed.gradient
@@ -56,7 +56,7 @@ def _away(objective, space, z, cov, *, jacobian):
     return jnp.where(jnp.any(jnp.isfinite(moves)), jnp.nanmax(moves), jnp.nan)
 
 
-@compiled(static_argnames="jacobian")
+@compiled
 def _decrement_at(objective, space, z, *, jacobian):
     return newton_decrement(evaluate_in_z(objective, space, z, 2, jacobian))
 

@@ -78,7 +78,7 @@ def distribution(
     lower, upper = (y, None) if censored is None else censoring.ends(y, censored)
     values = {name: as_floats(value, name) for name, value in fixed.items()}
     rows = {name: _over_rows(values[name], lower, name) for name in values if entry.kinds[name] == KNOWN}
-    start = _begin(entry.name, as_floats(lower, "y"), upper, as_weights(weights, y), values)
+    start = _begin(as_floats(lower, "y"), upper, as_weights(weights, y), values, name=entry.name)
     base = getattr(densities, entry.name)
     passed = []
     if truncated is not None:
@@ -188,8 +188,8 @@ def _has_location(entry: Entry, fixed) -> bool:
     return all(entry.kinds[name] == KNOWN for name in fixed)
 
 
-@compiled(static_argnames="name")
-def _begin(name: str, y, upper, weights, known):
+@compiled
+def _begin(y, upper, weights, known, *, name: str):
     """Where the parameters start: what is fixed as it is, what cannot be had (the sample is no sample of this density)
     at one where it is positive, at zero elsewhere."""
     known = {key: value.astype(y.dtype) for key, value in known.items()}

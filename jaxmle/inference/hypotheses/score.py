@@ -160,7 +160,7 @@ def _differ(a, b, dtype):
     return ~jnp.all((jnp.abs(a - b) <= slack) | (a == b) | (jnp.isnan(a) & jnp.isnan(b)))
 
 
-@compiled(static_argnames="curvature")
+@compiled
 def _score(objective, space, values, sound, *, curvature):
     z = space.to_z(values)
     evaluation = evaluate_in_z(objective, space, z, 2, False, curvature)

@@ -127,7 +127,7 @@ def margins(
     return Margins(**found, columns=tuple(column.name for column in chosen), what=what, at=at)
 
 
-@compiled(static_argnames=("places", "what", "products"))
+@compiled
 def _margins(term, space, z, cov, alpha, *, places, what, products):
     kind = MEAN if hasattr(term.density, MEAN) else PROBABILITY
     quantity = quantity_of(term, space, z, kind)

@@ -126,7 +126,7 @@ def predict(
     return _predict(term, fit.space.unlabelled, fit.z, cov, rows, q, alpha, kind=kind)
 
 
-@compiled(static_argnames="kind")
+@compiled
 def _predict(term, space, z, cov, rows, q, alpha, *, kind):
     quantity = quantity_of(term, space, z, kind)
     params, scalars = from_scalars(space, z)

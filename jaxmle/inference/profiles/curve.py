@@ -93,7 +93,7 @@ def profile_curve(
         )
 
 
-@compiled(static_argnames=("targets", "jacobian"))
+@compiled
 def _curve(objective, space, z, status, points, max_steps, function, *, targets, jacobian):
     def evaluate(z, order):
         return dataclasses.replace(evaluate_in_z(objective, space, z, order, jacobian), gauss_newton=None)

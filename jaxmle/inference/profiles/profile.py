@@ -183,7 +183,7 @@ def _put_together(found, fit, facts) -> Profile:
     )
 
 
-@compiled(static_argnames=("targets", "jacobian"))
+@compiled
 def _profile(objective, space, z, status, level, max_steps, function, *, targets, jacobian):
     def evaluate(z, order):
         return dataclasses.replace(evaluate_in_z(objective, space, z, order, jacobian), gauss_newton=None)

@@ -99,7 +99,7 @@ def _check_places(space, targets):
         raise ValueError(f"{' and '.join(labels)} are tied and move as one: ask for one of them")
 
 
-@compiled(static_argnames=("targets", "profiled", "jacobian"))
+@compiled
 def _section(objective, space, z, points, *, targets, profiled, jacobian):
     places = np.asarray(targets.places)
     rest = np.setdiff1d(np.arange(z.size), places)

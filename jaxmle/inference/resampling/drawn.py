@@ -151,13 +151,12 @@ def _deviation(values):
 
 
 def _ends(drawn: Bootstrap, alpha, kind: int):
-    return _ends_of_each(
-        drawn.values, drawn.estimate, drawn.acceleration, drawn.errors, drawn.error, alpha, draw_interval.KINDS[kind]
-    )
+    numbers = (drawn.values, drawn.estimate, drawn.acceleration, drawn.errors, drawn.error)
+    return _ends_of_each(*numbers, alpha, kind=draw_interval.KINDS[kind])
 
 
-@compiled(static_argnames="kind")
-def _ends_of_each(values, estimate, acceleration, errors, error, alpha, kind):
+@compiled
+def _ends_of_each(values, estimate, acceleration, errors, error, alpha, *, kind):
     def one(values, estimate, acceleration, errors, error):
         if kind == draw_interval.PERCENTILE:
             return draw_interval.percentile(values, alpha)

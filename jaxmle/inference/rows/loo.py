@@ -141,7 +141,7 @@ def _alone(objective, kind):
     return the_regression(objective)
 
 
-@compiled(static_argnames="kind")
+@compiled
 def _predicted(term, space, z, without, *, kind):
     quantity = quantity_of(term, space, z, kind)
 

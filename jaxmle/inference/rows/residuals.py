@@ -98,7 +98,7 @@ def _check(term, kind, key):
         )
 
 
-@compiled(static_argnames="kind")
+@compiled
 def _residuals(term, space, z, key, *, kind):
     params, y = space.params(z), row_tools.open_shared(term.y)
     eta, density = term.predictions(params), term.density
