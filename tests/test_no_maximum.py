@@ -225,6 +225,15 @@ def test_a_saddle_is_not_reported_as_a_maximum():
     assert_says(fit.message, *([] if fit.ok else ["not a maximum"]))
 
 
+@pytest.mark.parametrize("power", [4, 6, 8, 10])
+@pytest.mark.parametrize("start", [0.0, -100.0])
+def test_a_top_flatter_than_a_parabola_is_a_maximum(power, start):
+    """Newton's steps towards it find ever less curvature, nearly as on a separated direction, but are ever shorter."""
+    fit = jm.fit(jm.log_prior(lambda params: -((params["a"] - 1.3) ** power)), {"a": start})
+    assert fit.ok, fit.message
+    assert fit.value > -1e-18
+
+
 # Parameters that the data do not identify
 
 

@@ -2,10 +2,12 @@
 
 import dataclasses
 import os
+import pickle
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas
 import pytest
 from save_cases import LOGISTIC, X, Y, same
 
@@ -31,6 +33,16 @@ def path(tmp_path):
 @pytest.fixture(scope="module")
 def fit():
     return jm.fit(LOGISTIC)
+
+
+@pytest.mark.parametrize("frame", [None, pandas.DataFrame({"y": [*Y, 1.0], "x": [*X[:, 1], np.nan]})])
+def test_an_inference_travels_between_processes(frame):
+    """What it remarks on the scale, and on rows that were dropped, travels with it."""
+    problem = jm.models.linear(X, Y)
+    if frame is not None:
+        problem = jm.models.linear.from_formula("y ~ x", frame, missing="drop")
+    inference = jm.infer(problem, jm.fit(problem))
+    assert str(pickle.loads(pickle.dumps(inference))) == str(inference)
 
 
 # What comes back.

@@ -194,7 +194,7 @@ def _put_together(found, fit, facts) -> Inference:
         space=fit.space,
         **trees,
         **found["arrays"],
-        **dataclasses.asdict(facts),
+        **vars(facts),
     )
 
 

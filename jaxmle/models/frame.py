@@ -1,7 +1,6 @@
 """A data frame, pandas or polars: its columns as pandas, its missing values, and the rows that have none."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -113,16 +112,17 @@ class Gaps:
         return f"values of {columns} are missing in {name_rows(self.rows)}"
 
 
-@functools.lru_cache
-def dropped_rows(gaps: Gaps, others: Callable | None):
+@dataclasses.dataclass(frozen=True)
+class DroppedRows:
     """The remark that the rows of ``gaps`` were dropped, after the ``others`` of the problem."""
 
-    def remark(params, nobs, maximised):
-        if others is not None:
-            yield from others(params, nobs, maximised)
-        yield f"Dropped {len(gaps.rows)} of {gaps.total} rows: {gaps.sentence()}."
+    gaps: Gaps
+    others: Callable | None
 
-    return remark
+    def __call__(self, params, nobs, maximised):
+        if self.others is not None:
+            yield from self.others(params, nobs, maximised)
+        yield f"Dropped {len(self.gaps.rows)} of {self.gaps.total} rows: {self.gaps.sentence()}."
 
 
 def name_rows(rows) -> str:

@@ -12,7 +12,7 @@ from jaxmle.core.evaluation import Evaluation
 from jaxmle.densities import normal as density
 from jaxmle.models.design import as_design, as_rows_of, line
 from jaxmle.models.model import Model
-from jaxmle.models.scale import exact_linear_fit, root_mean_square, two_conventions, unit_of
+from jaxmle.models.scale import TwoConventions, exact_linear_fit, root_mean_square, unit_of
 from jaxmle.parameters import free, positive
 from jaxmle.terms.idle import not_finite
 from jaxmle.terms.objective import as_objective
@@ -53,7 +53,7 @@ def linear(x, y, weights=None, *, offset=None, labels: Sequence[str] | None = No
     response = term.y.astype(x.dtype)
     beta, sigma = _least_squares(x, response if offset is None else response - term.x["offset"], term.weights)
     start = {"beta": free(beta, labels), "sigma": positive(sigma)}
-    return Problem(as_objective(term), start, "Linear regression", exact_linear_fit, two_conventions(x.shape[1]))
+    return Problem(as_objective(term), start, "Linear regression", exact_linear_fit, TwoConventions(x.shape[1]))
 
 
 def _too_large(rows):

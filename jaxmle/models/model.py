@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxmle.models.formula import read_formula
-from jaxmle.models.frame import dropped_rows
+from jaxmle.models.frame import DroppedRows
 from jaxmle.models.redesign import Redesign
 from jaxmle.terms.problem import Problem
 
@@ -50,7 +50,7 @@ class Model:
         problem = dataclasses.replace(problem, design=Redesign(self._build, *read.spec, options))
         if read.dropped is None:
             return problem
-        return dataclasses.replace(problem, remarks=dropped_rows(read.dropped, problem.remarks))
+        return dataclasses.replace(problem, remarks=DroppedRows(read.dropped, problem.remarks))
 
     def options(self) -> list[str]:
         """The names of what the model takes besides a design, a response and labels."""

@@ -12,7 +12,7 @@ from jaxmle.core.signature import check_takes
 from jaxmle.core.tree import as_leaf
 from jaxmle.densities import normal as density
 from jaxmle.models.design import as_response, as_weights
-from jaxmle.models.scale import exact_fit, root_mean_square, two_conventions
+from jaxmle.models.scale import TwoConventions, exact_fit, root_mean_square
 from jaxmle.parameters import positive
 from jaxmle.parameters.space import Space
 from jaxmle.terms import rows as row_tools
@@ -57,7 +57,7 @@ def nonlinear_least_squares(f: Callable, x, y, start: dict[str, Any], weights=No
     sigma = positive(_first_scale(as_leaf(f), space.lift(values), x, y, weights))
     term = regression(density, jax.tree_util.Partial(_Mean(), as_leaf(f)), x, y, weights)
     return Problem(
-        as_objective(term), {**start, "sigma": sigma}, "Nonlinear least squares", exact_fit, two_conventions(space.size)
+        as_objective(term), {**start, "sigma": sigma}, "Nonlinear least squares", exact_fit, TwoConventions(space.size)
     )
 
 

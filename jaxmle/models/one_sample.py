@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxmle import densities
 from jaxmle.core.compiled import compiled
 from jaxmle.models.design import as_floats, as_response, as_weights
-from jaxmle.models.scale import exact_fit, mean_and_scale, two_conventions, weighted_mean
+from jaxmle.models.scale import TwoConventions, exact_fit, mean_and_scale, weighted_mean
 from jaxmle.parameters import interval, positive
 from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
@@ -32,7 +32,7 @@ def normal(y, weights=None) -> Problem:
     mu, sigma = mean_and_scale(y, weights)
     start = {"mu": mu, "sigma": positive(sigma)}
     term = regression(densities.normal, _normal_parameters, y, y, weights)
-    return Problem(as_objective(term), start, "Normal sample", exact_fit, two_conventions(1))
+    return Problem(as_objective(term), start, "Normal sample", exact_fit, TwoConventions(1))
 
 
 def bernoulli(y, weights=None) -> Problem:

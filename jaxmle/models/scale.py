@@ -1,6 +1,6 @@
 """The scale of normal noise: where to start it, its two conventions, and when it is only rounding error."""
 
-import functools
+import dataclasses
 import math
 from typing import Any
 
@@ -70,15 +70,17 @@ def exact_linear_fit(objective: Any, params):
     return exact_fit(objective, params, 4096.0)
 
 
-@functools.lru_cache
-def two_conventions(count: int):
+@dataclasses.dataclass(frozen=True)
+class TwoConventions:
     """The remark that names both conventions of the scale, for a mean with ``count`` parameters; none where sigma is
     not among what was ``maximised``."""
 
-    def remark(params, nobs, maximised):
+    count: int
+
+    def __call__(self, params, nobs, maximised):
         if "sigma" not in maximised:
             return
-        sigma, freedom = float(params["sigma"]), nobs - count
+        sigma, freedom = float(params["sigma"]), nobs - self.count
         if freedom > 0:
             other = f"is {sigma * math.sqrt(nobs / freedom):.6g} on {freedom:g} degrees of freedom"
         else:
@@ -87,5 +89,3 @@ def two_conventions(count: int):
             f"sigma is the maximum likelihood estimate, the root of RSS / n: {sigma:.6g}. The residual standard error, "
             f"the root of RSS / (n - p), {other}."
         )
-
-    return remark
