@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxmle.core.row_labels import check_row_labels
 from jaxmle.core.tree import is_array, is_traced
+from jaxmle.models.classes import are_names
 from jaxmle.models.frame import Gaps, as_pandas, as_plain, column_names, name_rows
 
 ROW_OPTIONS = ("weights", "offset", "exposure", "trials")  # those of a model that have one number for each row
@@ -19,19 +20,26 @@ class Read(NamedTuple):
     design, and the columns that it is made of."""
 
     x: np.ndarray
-    y: np.ndarray
+    y: Any
     labels: list[str]
     options: dict[str, Any]
     dropped: Gaps | None
     spec: tuple[Any, set[str]]
 
 
-def read_formula(formula: str, frame, options: dict[str, Any] | None = None, missing: str = "raise") -> Read:
+def read_formula(
+    formula: str,
+    frame,
+    options: dict[str, Any] | None = None,
+    missing: str = "raise",
+    names_classes: bool = False,
+) -> Read:
     """The design (n, p), the response (n,) and the design's column names that ``formula`` makes of ``frame``.
 
     Arguments: ``formula``, "response ~ columns"; ``frame``, pandas or polars; ``options`` of the model, those of
     ``ROW_OPTIONS`` arrays or names of columns; ``missing``, what becomes of rows with a missing value in a column that
-    is used or in an array: "raise" or "drop".
+    is used or in an array: "raise" or "drop"; ``names_classes``, whether the response may be a column of texts or
+    categories, which then stays what it is.
 
     Raises ``ValueError`` where the formula cannot be read or applied, a column is not there or not numbers, a value is
     missing or becomes infinite (which rows), or the response is not one column of numbers.
@@ -51,11 +59,20 @@ def read_formula(formula: str, frame, options: dict[str, Any] | None = None, mis
     used = as_plain(used.iloc[kept].reset_index(drop=True))
     for key, column in named.items():
         options[key] = numbers_of(used[column], key)
-    y, x = _two_sides(formula, _matrices(formula, used, formulaic))
+    classes = _classes(formula, used) if names_classes else None
+    numbered = used if classes is None else used.assign(**{classes: 0.0})
+    y, x = _two_sides(formula, _matrices(formula, numbered, formulaic))
     _check_finite(kept, x, y)
     labels = [_tidy(name) for name in x.columns]
     right = _variables("~" + formula.split("~")[-1], list(used.columns), formulaic)
-    return Read(x.to_numpy(dtype=float), y.to_numpy(dtype=float)[:, 0], labels, options, dropped, (x.model_spec, right))
+    response = y.to_numpy(dtype=float)[:, 0] if classes is None else used[classes]
+    return Read(x.to_numpy(dtype=float), response, labels, options, dropped, (x.model_spec, right))
+
+
+def _classes(formula: str, used) -> str | None:
+    """The column that is the whole response of the formula and holds names of classes; None where it holds numbers."""
+    name = formula.partition("~")[0].strip().strip("`")
+    return name if name in used.columns and are_names(used[name]) else None
 
 
 def _drop(used, options, missing) -> Gaps | None:

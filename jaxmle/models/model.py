@@ -33,8 +33,8 @@ class Model:
 
         Errors: ``ValueError`` for a formula that cannot be read, a column that the frame does not have, weights and the
         like whose rows pandas labels differently, missing values (which rows), or a response that is not one column of
-        numbers; ``TypeError`` for an option that the model does not have, or no data frame; ``ImportError`` where
-        formulaic is not installed.
+        numbers (for softmax also of texts or categories); ``TypeError`` for an option that the model does not have, or
+        no data frame; ``ImportError`` where formulaic is not installed.
 
         >>> import pandas
         >>> import jaxmle as jm
@@ -45,7 +45,7 @@ class Model:
         0.9808
         """
         self._check_options(options)
-        read = read_formula(formula, frame, options, missing)
+        read = read_formula(formula, frame, options, missing, names_classes="n_classes" in self.options())
         problem = self._build(read.x, read.y, labels=read.labels, **read.options)
         problem = dataclasses.replace(problem, design=Redesign(self._build, *read.spec, options))
         if read.dropped is None:

@@ -1,5 +1,6 @@
 """The rows of a new data frame, made as a formula made those of the fit."""
 
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -15,16 +16,16 @@ class Redesign:
     """Makes the rows of a regression from a data frame: knots of splines, levels of categories and means of scaled
     columns are those of the frame that the formula was fitted to.
 
-    ``build`` is the model; ``spec`` what formulaic keeps of a design; ``columns`` those that it
-    is made of; ``named`` the columns of its options ("offset",
-    "exposure", "trials"); ``given``, options that were given as arrays, which a new frame cannot replace; ``rest``, its
-    other options.
+    ``build`` is the model; ``spec`` what formulaic keeps of a design; ``columns`` those that it is made of; ``named``
+    the columns of its options ("offset", "exposure", "trials"); ``given``, options that were given as arrays, which a
+    new frame cannot replace; ``rest``, what the model must be told since new rows have no response.
     """
 
     def __init__(self, build: Callable[..., Problem], spec: Any, columns: set[str], options: dict[str, Any]):
         self.build, self.spec, self.columns = build, spec, columns
         self.named = {key: value for key, value in options.items() if isinstance(value, str) and key != "weights"}
         self.given = [key for key in ("offset", "exposure", "trials") if key in options and key not in self.named]
+        self.rest = {"n_classes": 2} if "n_classes" in inspect.signature(build).parameters else {}
 
     def __call__(self, frame):
         """The rows x of the regression. Raises ``ValueError`` for columns that are not there, missing values and
@@ -40,7 +41,7 @@ class Redesign:
             raise ValueError(f"{gaps.sentence()}; drop or fill these rows of the new frame first")
         x = self._matrix(used)
         options = {key: numbers_of(used[column], key) for key, column in self.named.items()}
-        term: Any = self.build(x, np.zeros(len(x)), **options).objective.terms[0]
+        term: Any = self.build(x, np.zeros(len(x)), **self.rest, **options).objective.terms[0]
         return term.x
 
     def _matrix(self, used) -> np.ndarray:
