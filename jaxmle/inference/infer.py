@@ -11,8 +11,7 @@ from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
 from jaxmle.core.evaluation import EXPECTED, OBSERVED
 from jaxmle.core.rarely import rarely
-from jaxmle.core.rearrange import rearrange
-from jaxmle.core.tree import is_traced
+from jaxmle.core.tree import is_traced, module_of
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.asked import CASE, SAMPLING, Asked, is_mle
 from jaxmle.inference.covariances.covariance import covariance_of, sandwiched
@@ -27,6 +26,7 @@ from jaxmle.inference.foreign import foreign_fit
 from jaxmle.inference.inference import Inference
 from jaxmle.inference.interval import sides_at_limit
 from jaxmle.inference.top import is_top, newton_decrement
+from jaxmle.parameters.space import Space
 from jaxmle.tables import Table
 from jaxmle.terms.objective import Objective, Term
 from jaxmle.terms.problem import Problem, as_problem
@@ -129,17 +129,25 @@ def infer(
     may_diverge = is_traced(fit.status) or (np.asarray(fit.status) == codes.DIVERGING).any()
     with foreign_fit(fit):
         found = _infer(asked, fit.direction, fit.status, kind=kind, may_diverge=bool(may_diverge))
-    facts = _Facts(
-        kind,
-        meaning,
-        has_prior(problem.objective),
-        is_scaled(problem.objective),
-        problem.objective.is_rough,
-        losses,
-        problem.name,
-        problem.remarks,
+    return module_of(
+        Inference,
+        params=fit.params,
+        status=fit.status,
+        z=fit.z,
+        direction=fit.direction,
+        jacobian=fit.jacobian,
+        space=fit.space,
+        **{key: Space.tree_of_leaves(fit.space, leaves) for key, leaves in found["trees"].items()},
+        **found["arrays"],
+        covariance=kind,
+        weights=meaning,
+        has_prior=has_prior(problem.objective),
+        is_scaled=is_scaled(problem.objective),
+        is_rough=problem.objective.is_rough,
+        losses=losses,
+        name=problem.name,
+        remarks=problem.remarks,
     )
-    return rearrange(_put_together, found, fit, facts)
 
 
 def _kind(covariance: str | None, losses: tuple[str, ...]) -> str:
@@ -166,36 +174,6 @@ def _meaning(weights: str, kind: str) -> str:
             "one was seen; use a sandwich, such as covariance='hc0' or 'cluster'"
         )
     return _WEIGHTS[weights]
-
-
-@jax.tree_util.register_static
-@dataclasses.dataclass(frozen=True)
-class _Facts:
-    """What an inference knows that is not an array."""
-
-    covariance: str
-    weights: str
-    has_prior: bool
-    is_scaled: bool
-    is_rough: bool
-    losses: tuple[str, ...]
-    name: str
-    remarks: Any
-
-
-def _put_together(found, fit, facts) -> Inference:
-    trees = {key: fit.space.tree_of_leaves(leaves) for key, leaves in found["trees"].items()}
-    return Inference(
-        params=fit.params,
-        status=fit.status,
-        z=fit.z,
-        direction=fit.direction,
-        jacobian=fit.jacobian,
-        space=fit.space,
-        **trees,
-        **found["arrays"],
-        **vars(facts),
-    )
 
 
 def summary(objective: Term | Problem, fit: Fit, alpha: float = 0.05) -> Table:

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 
 from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
-from jaxmle.core.rearrange import rearrange
 from jaxmle.parameters.space import Space
 
 
@@ -16,7 +15,7 @@ def interval_trees(space: Space, z, bse_z, bse, sides, alpha):
     ``sides`` says that a parameter is at its limit this end is the limit, and the other NaN.
     """
     leaves = _ends(space.unlabelled, z, bse_z, space.unfixed_leaves(bse), sides, alpha)
-    return rearrange(_as_trees, leaves, space)
+    return tuple(Space.tree_of_leaves(space, end) for end in leaves)
 
 
 def sides_at_limit(space: Space, z, direction, status):
@@ -36,10 +35,6 @@ def _touches(space, z, end):
         touches = jnp.zeros(part.shape, bool) if limit is None else leaf == jnp.asarray(limit, leaf.dtype)
         parts.append(touches.ravel())
     return jnp.concatenate(parts)
-
-
-def _as_trees(ends, space):
-    return tuple(space.tree_of_leaves(leaves) for leaves in ends)
 
 
 @compiled

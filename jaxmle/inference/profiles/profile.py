@@ -12,7 +12,6 @@ from jaxtyping import Array, Float, Int
 
 from jaxmle.core import status as codes
 from jaxmle.core.compiled import compiled
-from jaxmle.core.rearrange import rearrange
 from jaxmle.core.tree import as_leaf, is_traced
 from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.fitting.result import Fit
@@ -135,8 +134,20 @@ def profile(
             targets=targets,
             jacobian=fit.jacobian,
         )
-    facts = _Facts(problem.name, any(not term.is_likelihood for term in problem.objective.terms), targets is None)
-    return rearrange(_put_together, found, fit, facts)
+    ends = found["ends"]
+    if targets is not None:
+        ends = {key: Space.tree_of_leaves(fit.space, leaves) for key, leaves in ends.items()}
+    return Profile(
+        estimate=found["estimate"] if targets is None else fit.params,
+        **ends,
+        level=found["level"],
+        steps=found["steps"],
+        status=fit.status,
+        space=fit.space,
+        name=problem.name,
+        has_prior=any(not term.is_likelihood for term in problem.objective.terms),
+        of_function=targets is None,
+    )
 
 
 def check(objective: Objective, fit: Fit, call: str) -> None:
@@ -153,34 +164,6 @@ def check(objective: Objective, fit: Fit, call: str) -> None:
             "take intervals from jm.infer, which has the sandwich, or from jm.bootstrap"
         )
     check_one_fit(fit, call)
-
-
-@jax.tree_util.register_static
-@dataclasses.dataclass(frozen=True)
-class _Facts:
-    """What a profile knows that is not an array."""
-
-    name: str
-    has_prior: bool
-    of_function: bool
-
-
-def _put_together(found, fit, facts) -> Profile:
-    trees = found["ends"]
-    if not facts.of_function:
-        trees = {key: fit.space.tree_of_leaves(leaves) for key, leaves in trees.items()}
-    estimate = found["estimate"] if facts.of_function else fit.params
-    return Profile(
-        estimate=estimate,
-        **trees,
-        level=found["level"],
-        steps=found["steps"],
-        status=fit.status,
-        space=fit.space,
-        name=facts.name,
-        has_prior=facts.has_prior,
-        of_function=facts.of_function,
-    )
 
 
 @compiled
