@@ -165,6 +165,7 @@ def test_the_interval_of_a_parameter_at_its_limit_ends_there(mark, limit, side):
     assert f"mu goes to {limit:g}" in fit.message
     assert "ON THE BOUNDARY" in str(inference)
     assert f"mu is at its limit, {limit:g}, where its interval ends" in " ".join(str(inference).split())
+    assert "held at theirs" not in str(inference)  # there is no other
     lower, upper = (float(end["mu"]) for end in inference.conf_int())
     assert np.isnan(inference.bse["mu"])
     assert (lower if side < 0 else upper) == limit

@@ -38,6 +38,7 @@ def test_at_a_limit_the_others_have_the_errors_they_have_with_it_held(seed, kind
     held = jm.infer(term, jm.fit(term, {**start, "inefficiency": jm.fixed(1e-8)}), kind)
     found = jm.infer(term, fit, kind)
     assert np.isnan(found.bse["inefficiency"])
+    assert "has the standard error that it has with the others held at theirs" in " ".join(str(found).split())
     for name in ("b", "noise"):
         np.testing.assert_allclose(found.bse[name], held.bse[name], rtol=1e-3)
 

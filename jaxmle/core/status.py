@@ -67,7 +67,7 @@ SENTENCES = {
         "single observation; a function with the wrong sign); bound the scale with jm.interval, give it a prior, or "
         "fix it"
     ),
-    BOUNDARY: "the maximum is on the boundary of the parameter space, where standard errors do not apply",
+    BOUNDARY: "the maximum is on the boundary of the parameter space, where what is at its limit has no standard error",
     SADDLE: "stopped at a stationary point that is not a maximum; start elsewhere",
     NON_FINITE: (
         "the log-posterior, its gradient or its curvature is not finite around the best point met; check the "

@@ -37,6 +37,8 @@ def at_limits(inference):
                 f"{name} is at its limit, {float(low if side < 0 else high):g}, where its interval ends; how far that "
                 "goes to the other side no standard error says, but a profile of the likelihood (jm.profile) does."
             )
+    if np.any(sides) and KINDS[inference.covariance].whole is None and np.isfinite(inference.bse_z).any():
+        yield "What is not at a limit has the standard error that it has with the others held at theirs."
     if int(inference.status) == codes.BOUNDARY:
         for words in space.edge_words(inference.z, inference.direction).values():
             if words:
