@@ -245,9 +245,11 @@ def test_names_with_brackets_commas_and_numbers():
 
 
 def test_score_tests_that_are_refused(nested):
-    _, _, term, start, smaller = nested
+    x, y, term, start, smaller = nested
     prior = jm.priors.normal("rest", scale=1.0)
+    other = jm.regression(jm.densities.bernoulli, _line, {"gpa": x[:, 0], "rest": x[:, 1:]}, 1.0 - y)
     for refused, message in [
+        (lambda: jm.score_test(other, smaller, start), "on this objective about .* is missing: it was of another one"),
         (lambda: jm.score_test(term, smaller, {**start, "rest": jm.fixed(jnp.zeros(2))}), "so nothing is restricted"),
         (lambda: jm.score_test(term, smaller, {"a": 0.0}), "the restricted fit has other parameters than the start"),
         (lambda: jm.score_test(term, smaller, {**start, "rest": jnp.zeros(3)}), "has other parameters than the start"),
@@ -259,6 +261,9 @@ def test_score_tests_that_are_refused(nested):
             refused()
     with pytest.raises(TypeError, match="there is no start: give the start tree of the larger model"):
         jm.score_test(term, smaller)
+    traced = jax.jit(lambda fit: [jm.score_test(of, fit, start).statistic for of in (term, other)])(smaller)
+    assert float(traced[0]) == pytest.approx(float(jm.score_test(term, smaller, start).statistic), rel=1e-9)
+    assert np.isnan(traced[1])
 
 
 def _failed(term, start):

@@ -26,10 +26,9 @@ def newton_decrement(observed: Evaluation):
 
 
 def decrement_of(objective: Objective, fit: Fit):
-    """The Newton decrement of ``objective`` at a ``fit`` for whose maximum no solver vouches; NaN at others, and with
-    a prior that has kinks, where the curvature does not say."""
-    status = fit.status
-    if objective.is_rough or not (is_traced(status) or codes.is_unfinished(np.asarray(status))):
+    """The Newton decrement of ``objective`` at a ``fit``, which may have been of another one; NaN with a prior that has
+    kinks, where the curvature does not say."""
+    if objective.is_rough:
         return jnp.asarray(jnp.nan, fit.z.dtype)
     return _decrement_at(objective, fit.space.unlabelled, fit.z, jacobian=fit.jacobian)
 
