@@ -65,6 +65,24 @@ def _drop_programs():
     gc.collect()
 
 
+class Compilations:
+    """Counts what the backend compiles."""
+
+    def __init__(self):
+        self.count = 0
+        jax.monitoring.register_event_duration_secs_listener(self._hear)
+
+    def _hear(self, event, _, **__):
+        self.count += "backend_compile" in event
+
+
+@pytest.fixture(scope="module")
+def compilations():
+    counter = Compilations()
+    yield counter
+    jax.monitoring.unregister_event_duration_listener(counter._hear)
+
+
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="also what takes long; so does naming files, or tests by -k")
     parser.addoption("--quick", action="store_true", help="leave out what takes long (the rule when nothing is named)")

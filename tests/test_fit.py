@@ -14,24 +14,6 @@ from jaxmle.core import status as codes
 ROWS = 20
 
 
-class Compilations:
-    """Counts what the backend compiles."""
-
-    def __init__(self):
-        self.count = 0
-        jax.monitoring.register_event_duration_secs_listener(self._hear)
-
-    def _hear(self, event, _, **__):
-        self.count += "backend_compile" in event
-
-
-@pytest.fixture(scope="module")
-def compilations():
-    counter = Compilations()
-    yield counter
-    jax.monitoring.unregister_event_duration_listener(counter._hear)
-
-
 def _data(seed):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(ROWS, 2))

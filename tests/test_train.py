@@ -192,7 +192,7 @@ def test_a_learning_rate_given_apart_compiles_nothing():
 # Compiled once
 
 
-def test_other_data_keys_epochs_and_priors_compile_nothing():
+def test_other_data_keys_epochs_and_priors_compile_nothing(compilations):
     optimiser = optax.adam(0.1)
 
     def go(seed, scale, **options):
@@ -206,6 +206,9 @@ def test_other_data_keys_epochs_and_priors_compile_nothing():
     before = len(epoch.TRACED), compiled_programs()
     go(1, 2.0, epochs=5, patience=3)
     assert (len(epoch.TRACED), compiled_programs()) == before
+    count = compilations.count
+    go(2, 3.0, epochs=5, patience=4)
+    assert compilations.count == count
 
 
 def test_all_epochs_are_one_program_whatever_python_numbers_it_began_with():

@@ -113,8 +113,7 @@ def check_once(objective, space, values, fresh):
     if is_traced((objective, values, space)):
         _PENDING.append(None)
         return
-    leaves, structure = jax.tree_util.tree_flatten(objective)
-    key = (structure, *[(np.shape(leaf), getattr(leaf, "dtype", type(leaf))) for leaf in leaves])
+    key = shape_of(objective)
     if not fresh and key in _CHECKED:
         return
     try:
@@ -124,6 +123,12 @@ def check_once(objective, space, values, fresh):
         program.forget()
         raise
     _CHECKED.add(key)
+
+
+def shape_of(objective) -> tuple:
+    """What an objective is but for its numbers: what was tried with some of them need not be with others."""
+    leaves, structure = jax.tree_util.tree_flatten(objective)
+    return (structure, *[(np.shape(leaf), getattr(leaf, "dtype", type(leaf))) for leaf in leaves])
 
 
 @compiled

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmle.core import status as codes
-from jaxmle.fitting.climb import tries
+from jaxmle.fitting.climb import shape_of, tries
 from jaxmle.fitting.epoch import Carry
 from jaxmle.fitting.explain import explain_failure
 from jaxmle.fitting.minibatch import Cut, settled
@@ -17,6 +17,7 @@ from jaxmle.terms.sample import at_rows, count_rows, has_rows
 
 _TRIED_ROWS = 64
 _ROWS_AT_ONCE = 4096
+_TRIED: set = set()
 
 
 def check_start(objective: Term, held_out: Term | None, space: Space, values, carry: Carry) -> None:
@@ -24,10 +25,9 @@ def check_start(objective: Term, held_out: Term | None, space: Space, values, ca
     rows, at the start and off it)."""
     if carry.halted:
         explain_failure(codes.START_OUTSIDE, objective, space, values)
-    params = [space.lift(point) for point in tries(space.unlabelled, values)]
     for term in Cut.of(settled(objective, carry.state)).sampled:
         _check_weights(term, space, values)
-        at_rows(term, lambda leaf: leaf[:_TRIED_ROWS]).check_values(lambda: params)
+        _try_rows(at_rows(term, lambda leaf: leaf[:_TRIED_ROWS]), space, values)
     if held_out is None:
         return
     for term in Cut.of(held_out).sampled:
@@ -35,6 +35,15 @@ def check_start(objective: Term, held_out: Term | None, space: Space, values, ca
     reasons = held_out.explain_data()
     if reasons:
         raise ValueError("in held_out: " + "; ".join(reasons))
+
+
+def _try_rows(term: Term, space: Space, values) -> None:
+    """Raise where the function of a term is not row-wise, which is tried once: it takes longer than a short run."""
+    key = shape_of((term, space.unlabelled, values))
+    if key in _TRIED:
+        return
+    term.check_values(lambda: [space.lift(point) for point in tries(space.unlabelled, values)])
+    _TRIED.add(key)
 
 
 def explain_halt(objective: Term, stream: Stream | None, epoch: int, space: Space, values, state) -> None:
