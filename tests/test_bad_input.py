@@ -382,3 +382,37 @@ def test_a_gradient_that_is_not_finite_is_told_apart_from_a_value():
 def test_a_log_prior_returns_one_number():
     term = jm.likelihood(normal_rows, Y)
     assert_refused(["log-prior", "(2,)"], term + jm.log_prior(lambda p: jnp.zeros(2)), normal_start())
+
+
+CENSORED = np.array([0.5, 1.0, 1.5, 2.5, 3.0, 4.0]), np.array([0.5, np.inf, 1.5, 2.5, np.inf, 4.0])
+
+
+@pytest.mark.parametrize(
+    "row, value, said",
+    [
+        (2, 1.4, r"y is 1\.5 at row 2, which Censored\(weibull\) cannot produce: it must be the lower end"),
+        (3, np.nan, r"x leaf 'upper' is missing \(NaN\) at row 3 \(1 such row"),
+    ],
+)
+def test_a_row_that_cannot_be_is_blamed_and_not_those_that_are_censored(row, value, said):
+    lower, upper = CENSORED
+    upper = np.where(np.arange(6) == row, value, upper)
+    density = jm.densities.censored(jm.densities.weibull)
+    term = jm.regression(
+        density, lambda params, row: (params["shape"], params["scale"], row["upper"]), {"upper": upper}, lower
+    )
+    with pytest.raises(ValueError, match=said):
+        jm.fit(term, {"shape": jm.positive(1.0), "scale": jm.positive(1.0)})
+
+
+def test_an_upper_end_that_was_forgotten_is_named():
+    density = jm.densities.censored(jm.densities.weibull)
+    term = jm.regression(density, lambda params, _: (params["shape"], params["scale"]), CENSORED[1], CENSORED[0])
+    with pytest.raises(TypeError, match="takes c, scale, upper after the response, and was given 2 of them"):
+        jm.fit(term, {"shape": jm.positive(1.0), "scale": jm.positive(1.0)})
+
+
+def test_weights_of_an_inference_are_words():
+    problem = jm.models.poisson(jnp.array([2.0, 3.0]))
+    with pytest.raises(TypeError, match="weights= says what the weights of the terms mean"):
+        jm.infer(problem, jm.fit(problem), weights=np.ones(2))

@@ -152,3 +152,10 @@ def test_a_density_that_is_wrong_is_caught(what):
     assert "INCONSISTENT" in str(found)
     wrong = np.asarray(found.pvalues) < 1e-3
     assert all(w for w, c in zip(wrong, caught, strict=True) if c)
+
+
+def test_rows_that_cannot_be_cut_are_not_said_to_be_looked_at():
+    term = jm.likelihood(
+        lambda params, y: jm.densities.normal.logpdf(y[1:], params["a"] * y[:-1], 1.0), jnp.arange(9.0), rows=False
+    )
+    assert "not looked at where a likelihood has rows=False" in str(jm.check(term, {"a": 0.0}))

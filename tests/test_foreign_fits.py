@@ -5,6 +5,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import jaxmle as jm
@@ -84,3 +85,47 @@ def test_a_function_to_profile_is_one_of_the_parameters():
         jm.profile(term, fit, lambda p: p["mean"])
     with pytest.raises(ValueError, match=r"are m, with KeyError: 'mean'"):
         jm.profile_curve(term, fit, lambda p: p["mean"], jnp.ones(1))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda problem, fit, g: jm.delta(problem, fit, g),
+        lambda problem, fit, g: jm.wald_test(problem, fit, g),
+        lambda problem, fit, g: jm.bootstrap(problem, fit, jax.random.key(0), 5, statistic=g),
+        lambda problem, fit, g: jm.jackknife(problem, fit, statistic=g),
+    ],
+)
+def test_a_function_of_the_parameters_is_one_that_jax_can_trace(ask):
+    problem = jm.models.poisson(jnp.array([2.0, 3.0, 5.0]))
+    fit = jm.fit(problem)
+    with pytest.raises(ValueError, match=r"are rate, with KeyError: 'mean'"):
+        ask(problem, fit, lambda p: p["mean"])
+    for g in (lambda p: np.exp(p["rate"]), lambda p: float(p["rate"])):
+        with pytest.raises(TypeError, match=r"use jnp\.exp instead of np\.exp or math\.exp"):
+            ask(problem, fit, g)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        jm.loo,
+        jm.influence,
+        jm.bias,
+        jm.jackknife,
+        lambda problem, fit: jm.bootstrap(problem, fit, jax.random.key(0), 5),
+    ],
+)
+def test_what_begins_at_the_estimate_begins_at_that_of_this_objective(ask):
+    other, problem = (jm.models.poisson(jnp.array(y)) for y in ([2.0, 3.0, 5.0], [9.0, 12.0, 11.0]))
+    fit = jm.fit(other)
+    with pytest.raises(ValueError, match=r"begins at the estimate, and .* of log-likelihood is missing: it was of ano"):
+        ask(problem, fit)
+    ask(other, fit)
+
+
+def test_a_diagnosis_says_that_the_fit_was_of_another_objective():
+    other, problem = (jm.models.poisson(jnp.array(y)) for y in ([2.0, 3.0, 5.0], [9.0, 12.0, 11.0]))
+    (problem_found,) = jm.diagnose(problem, jm.fit(other)).problems
+    assert "of log-likelihood is missing: it was of another one" in problem_found
+    assert jm.diagnose(other, jm.fit(other)).ok

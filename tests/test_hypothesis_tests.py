@@ -324,3 +324,21 @@ def test_they_print_themselves(spector):
     assert text[2].split() == ["F", "df", "df", "resid", "P>F"]
     assert text[4].split()[-4:] == ["3.793", "2", "28", "0.035"]  # as statsmodels has them, above
     assert list(found.to_frame().columns) == ["chi2", "df", "P>chi2"]
+
+
+def test_a_list_of_texts_is_one_text(spector):
+    _, problem, fit, _ = spector
+    one, other = (jm.wald_test(problem, fit, text) for text in (["GPA = 0", "PSI == TUCE"], "GPA = 0, PSI = TUCE"))
+    assert float(one.statistic) == float(other.statistic)
+    assert one.df == other.df == 2
+
+
+@pytest.mark.parametrize("total", [1.0, 2.0])
+@pytest.mark.parametrize("size", [57, 94, 131])
+def test_what_holds_whatever_the_estimate_is_no_hypothesis(total, size):
+    """The shares of a simplex add up to one: the variance of their sum is rounding, and so is its distance from one."""
+    y = np.random.default_rng(8).choice(3, size=size, p=[0.2, 0.5, 0.3])
+    term = jm.likelihood(lambda params, y: jnp.log(params["w"])[y], y)
+    fit = jm.fit(term, {"w": jm.simplex(jnp.ones(3) / 3)})
+    assert np.isnan(jm.wald_test(term, fit, f"w[0] + w[1] + w[2] = {total}").statistic)
+    assert np.isfinite(jm.wald_test(term, fit, "w[0] + w[1] = 0.7").statistic)

@@ -139,7 +139,7 @@ def test_integers_and_single_precision_are_taken():
 # What it refuses.
 
 
-@pytest.mark.parametrize("bad, kind", [(0.0, "infinite"), (-2.0, "missing (NaN)"), (np.nan, "missing (NaN)")])
+@pytest.mark.parametrize("bad, kind", [(0.0, "infinite"), (-2.0, "infinite"), (np.nan, "missing (NaN)")])
 def test_an_exposure_that_is_not_positive_is_named_by_its_row(bad, kind):
     exposure = PUPILS.astype(float)
     exposure[7] = bad

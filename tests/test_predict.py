@@ -307,3 +307,29 @@ def test_they_print_themselves(line):
     assert text[2] == "Effect:                          dy/dx  At:                            overall"
     assert text[4].split() == ["effect", "std", "err", "z", "P>|z|", "[0.025", "0.975]"]
     assert text[6].startswith("x  ")
+
+
+WAITING = jm.regression(
+    jm.densities.censored(jm.densities.weibull),
+    lambda params, row: (1.0 / params["s"], jnp.exp(row["x"] @ params["b"]), row["upper"]),
+    {"x": np.column_stack([np.ones(6), np.arange(6.0)]), "upper": np.array([0.5, np.inf, 1.5, 2.5, np.inf, 4.0])},
+    np.array([0.5, 1.0, 1.5, 2.5, 3.0, 4.0]),
+)
+
+
+def test_a_censored_response_is_predicted_as_it_would_be_without_censoring():
+    fit = jm.fit(WAITING, {"b": jnp.zeros(2), "s": jm.positive(1.0)}).raise_if_failed()
+    scale = np.exp(np.asarray(WAITING.x["x"]) @ np.asarray(fit.params["b"]))
+    known = stats.weibull_min(1.0 / float(fit.params["s"]), scale=scale)
+    for kind, options, expected in (("mean", {}, known.mean()), ("quantile", {"q": 0.25}, known.ppf(0.25))):
+        np.testing.assert_allclose(jm.predict(WAITING, fit, kind=kind, **options).value, expected, rtol=1e-12)
+    effects = jm.margins(WAITING, fit)
+    slope = float(np.mean(known.mean())) * float(fit.params["b"][1])
+    assert slope in [pytest.approx(float(effect), rel=1e-9) for effect in np.ravel(effects.value)]
+
+
+def test_the_linear_predictor_is_what_moves_with_the_row():
+    """Of a Weibull regression that is the scale, the second parameter, and not the shape, which all rows share."""
+    fit = jm.fit(WAITING, {"b": jnp.zeros(2), "s": jm.positive(1.0)})
+    expected = np.exp(np.asarray(WAITING.x["x"]) @ np.asarray(fit.params["b"]))
+    np.testing.assert_allclose(jm.predict(WAITING, fit, kind="linear").value, expected, rtol=1e-12)

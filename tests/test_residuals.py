@@ -235,3 +235,27 @@ def test_the_marginal_distribution_is_the_mean_over_rows(poisson):
     np.testing.assert_allclose(
         marginal(problem, fit, at, survival=True), st.poisson.sf(at[:, None], rate).mean(axis=1), rtol=1e-9
     )
+
+
+@pytest.mark.parametrize(
+    "time, event, options, said",
+    [
+        ([1.0, np.nan], [True, True], {}, "time is nan at row 1, counted from zero: times are zero or more"),
+        ([-1.0, 2.0], [True, True], {}, "time is -1.0 at row 0"),
+        ([1.0, 2.0], [1, 2], {}, "event is 2 at row 1, counted from zero: 1 is an event, 0 a censored time; recode"),
+        ([1.0, 2.0], [np.nan, 1.0], {}, "event is nan at row 0"),
+        ([1.0, 2.0], [True, True], {"weights": [1.0, -1.0]}, "weights is -1.0 at row 1"),
+    ],
+)
+def test_a_survival_curve_of_what_cannot_be_is_refused(time, event, options, said):
+    """R's 2 for a death and 1 for none would all be deaths."""
+    with pytest.raises(ValueError, match=said):
+        jm.kaplan_meier(time, event, **options)
+
+
+@pytest.mark.parametrize("kind", ["pearson", "response", "deviance"])
+def test_a_censored_response_has_no_residual_but_a_quantile(kind):
+    y = np.array([1.0, 2.0, 3.0])
+    problem = jm.models.distribution("exponential", y, censored=np.array([False, True, False]))
+    with pytest.raises(TypeError, match=f"known to an interval, so it has no {kind} residual: take kind='quantile'"):
+        jm.residuals(problem, jm.fit(problem), kind)

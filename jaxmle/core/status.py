@@ -78,7 +78,10 @@ SENTENCES = {
         "support of every row, and check the function for logs and roots of zero (jnp.where does not hide them "
         "from the gradient)"
     ),
-    START_OUTSIDE: "the start is not finite or lies outside its constraint; move it inside",
+    START_OUTSIDE: (
+        "the start is not finite or lies outside its constraint; move it inside (a start that a model makes of its "
+        "data is not finite where these are missing)"
+    ),
     NEGATIVE_WEIGHT: "a weight is negative or not a number; weights count cases and are zero or more",
     STOPPED_SHORT: (
         "stopped short of the maximum: the solver's own test was met, but by the curvature there is more to gain; "

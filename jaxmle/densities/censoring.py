@@ -1,7 +1,7 @@
 """A density of which only an interval is known."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
@@ -15,6 +15,7 @@ class Censored(Derived):
     """The density of an observation known to an interval. Made by :func:`censored`."""
 
     base: Any
+    NEEDS: ClassVar = {"mean": ("mean",), "variance": ("variance",), "quantile": ("quantile",)}
     SUPPORT = "the lower end of an interval, at most its upper end; what the density can produce where they are equal"
 
     @property
@@ -32,12 +33,30 @@ class Censored(Derived):
 
     def log_density(self, y, *parameters):
         """The log-density of the base where y is upper, the log-probability of the interval where it is below."""
+        if len(parameters) != len(self.parameters):
+            raise TypeError(
+                f"{self.__name__} takes {', '.join(self.parameters)} after the response, and was given "
+                f"{len(parameters)} of them: the upper end of what is known comes last, from the row, as in "
+                "lambda params, row: (..., row['upper'])"
+            )
         y, *base, upper = floats(y, *parameters)
         exact, interval = y == upper, y < upper
         density = log_density_of(self.base)(jnp.where(exact, y, 0.0), *base)
         ends = jnp.where(interval, y, -jnp.inf), jnp.where(interval, upper, jnp.inf)
         value = jnp.where(exact, density, log_interval(self.base, *ends, *base))
         return jnp.where(jnp.isnan(upper), jnp.nan, inside(exact | interval, y, value))
+
+    def _mean(self, *parameters):
+        """The mean of what would be observed without censoring."""
+        return self.base.mean(*parameters[:-1])
+
+    def _variance(self, *parameters):
+        """The variance of what would be observed without censoring."""
+        return self.base.variance(*parameters[:-1])
+
+    def _quantile(self, probability, *parameters):
+        """The quantile of what would be observed without censoring."""
+        return self.base.quantile(probability, *parameters[:-1])
 
 
 def censored(base) -> Censored:
@@ -52,7 +71,8 @@ def censored(base) -> Censored:
 
     Returns:
         A density: `logpdf(y, *parameters_of_base, upper)`, `logpmf` where the base is discrete. In a regression
-        the predictor passes `upper` on from the row: `lambda params, row: (..., row["upper"])`.
+        the predictor passes `upper` on from the row: `lambda params, row: (..., row["upper"])`. Its mean, variance
+        and quantiles, where the base has them, are those of the base: of what would be observed without censoring.
 
     Raises:
         TypeError: the base is no density, or has no distribution function.

@@ -13,7 +13,7 @@ from jaxmle.parameters.space import Space
 from jaxmle.terms.objective import Term, as_objective
 from jaxmle.terms.without_data import WithoutData
 
-_PYTHON_ON_TRACERS = (
+PYTHON_ON_TRACERS = (
     jax.errors.ConcretizationTypeError,
     jax.errors.TracerArrayConversionError,
     jax.errors.TracerBoolConversionError,
@@ -38,7 +38,7 @@ def explained(error: Exception, params) -> Exception:
     """An error of the user's functions under tracing, as one that says what to change; any other as it is."""
     if isinstance(error, TypeError) and str(error).startswith("No constant handler for type"):
         return TypeError(CLOSED_OVER)
-    if isinstance(error, _PYTHON_ON_TRACERS):
+    if isinstance(error, PYTHON_ON_TRACERS):
         return TypeError(
             "the log-likelihood cannot be compiled: it looks at the value of a parameter while JAX traces it. Use "
             "jnp.where instead of `if`, jnp.log instead of math.log or np.log, and no float(...) or int(...) of a "

@@ -13,7 +13,7 @@ from jaxmle.inference.covariances.covariance import covariance_of
 from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.infer import has_prior, is_scaled
 from jaxmle.inference.rows.scores import row_weights, scores_in_z
-from jaxmle.inference.top import is_top, newton_decrement
+from jaxmle.inference.top import is_top, newton_decrement, refuse_contradicted
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem
 from jaxmle.terms.regression import Regression
@@ -58,6 +58,7 @@ def bias(objective: Term | Problem, fit: Fit) -> Any:
             "this is the bias of maximum likelihood: with a prior, a factor or jacobian=True the estimate is another; "
             "jm.bootstrap(...).bias estimates that of any fit"
         )
+    refuse_contradicted(objective, fit, "jm.bias")
     space = fit.space.unlabelled
     return space.tree_of_leaves(_bias(objective, space, fit.z, fit.status))
 

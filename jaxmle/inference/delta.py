@@ -13,6 +13,7 @@ from jaxmle.core.tree import named_leaves, where_function
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import carried, covariance_for, errors, from_scalars, normal_quantile, where_finite
 from jaxmle.inference.door import as_alpha, check_one_fit
+from jaxmle.inference.foreign import foreign_fit
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
 from jaxmle.parameters.layout import element_names
 from jaxmle.tables import Row, Table
@@ -102,7 +103,8 @@ def delta(
     """
     check_one_fit(fit, "jm.delta")
     alpha, cov = as_alpha(alpha), covariance_for(objective, fit, covariance)
-    return _delta(where_function(g), fit.space.unlabelled, fit.z, cov, alpha)
+    with foreign_fit(fit):
+        return _delta(where_function(g), fit.space.unlabelled, fit.z, cov, alpha)
 
 
 @compiled

@@ -166,6 +166,11 @@ def _kind(covariance: str | None, losses: tuple[str, ...]) -> str:
 
 def _meaning(weights: str, kind: str) -> str:
     """What weights mean. Raises ``ValueError`` where they mean nothing, or nothing to this ``kind``."""
+    if not isinstance(weights, str):
+        raise TypeError(
+            f"weights= says what the weights of the terms mean, {' or '.join(map(repr, _WEIGHTS))}: the weights "
+            "themselves are given to the likelihood or the model"
+        )
     if weights not in _WEIGHTS:
         raise ValueError(f"there are no weights of the kind {weights!r}; the kinds are: {', '.join(_WEIGHTS)}")
     if _WEIGHTS[weights] == SAMPLING and KINDS[kind].meat is None:

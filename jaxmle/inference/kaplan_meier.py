@@ -2,10 +2,11 @@
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxmle.core.compiled import compiled
-from jaxmle.core.tree import as_array
+from jaxmle.core.tree import as_array, is_traced
 
 
 class Survival(eqx.Module):
@@ -32,7 +33,8 @@ def kaplan_meier(time, event, weights=None) -> Survival:
 
     Returns a :class:`Survival`. Works under ``jax.jit`` and ``jax.vmap``.
 
-    Errors: ``ValueError`` where the lengths differ.
+    Errors: ``ValueError`` where the lengths differ, a time is missing or negative, an event is something else than 0 or
+    1, or a weight is negative; values in a trace are not looked at.
 
     >>> curve = kaplan_meier([2.0, 5.0, 3.0, 6.0], [True, True, False, True])
     >>> curve.time.tolist(), curve.survival.tolist()
@@ -49,7 +51,26 @@ def kaplan_meier(time, event, weights=None) -> Survival:
             f"time, event and weights are vectors of one length; their shapes are {time.shape}, {event.shape} and "
             f"{weights.shape}"
         )
+    if not is_traced((time, event, weights)):
+        _check(*map(np.asarray, (time, event, weights)))
     return _kaplan_meier(time, event.astype(bool), weights)
+
+
+def _check(time, event, weights) -> None:
+    """Raise ``ValueError`` for the first row of something that cannot be."""
+    for name, values, good, wanted in (
+        ("time", time, time >= 0, "times are zero or more; drop or fill missing ones"),
+        (
+            "event",
+            event,
+            (event == 0) | (event == 1),
+            "1 is an event, 0 a censored time; recode others",
+        ),
+        ("weights", weights, (weights >= 0) & np.isfinite(weights), "weights count cases, so they are zero or more"),
+    ):
+        if not good.all():
+            row = int(np.flatnonzero(~good)[0])
+            raise ValueError(f"{name} is {values[row]} at row {row}, counted from zero: {wanted}")
 
 
 @compiled

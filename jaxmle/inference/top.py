@@ -11,6 +11,7 @@ from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.covariances.covariance import covariance_of
 from jaxmle.terms.objective import Objective
+from jaxmle.terms.risk import losses_of
 
 SHORT = 0.01  # log-likelihood: a statistic, and an AIC, is then right to 0.02
 _BEYOND_ROUNDING = 0.5  # log-likelihood, which is about a standard error
@@ -77,6 +78,21 @@ def is_contradicted(status, decrement):
 def contradicts(inference):
     """Whether the objective of an ``inference`` contradicts its fit; a loss, in units that are anybody's, does not."""
     return is_contradicted(inference.status, inference.newton_decrement) & (not inference.losses)
+
+
+def refuse_contradicted(objective: Objective, fit: Fit, call: str) -> None:
+    """Raise ``ValueError`` where the ``objective`` contradicts its fit, for what begins at the estimate, by ``call``;
+    values in a trace are not looked at."""
+    if is_traced((objective, fit)) or losses_of(objective) or not _claims(fit.status):
+        return
+    decrement = decrement_of(objective, fit)
+    if is_contradicted(fit.status, decrement):
+        raise ValueError(f"{call} begins at the estimate, and {what_contradicts(decrement)}")
+
+
+def _claims(status) -> bool:
+    """Whether a fit says that it is where it should be, so that it can be contradicted."""
+    return int(status) in (codes.CONVERGED, codes.STALLED_AT_ROUNDING)
 
 
 def is_top(status, decrement):

@@ -87,7 +87,8 @@ def as_rows_of(x, offset=None, exposure=None):
     if offset is not None:
         added["offset"] = as_column(offset, "offset", "the offset").astype(x.dtype)
     if exposure is not None:
-        added[LOG_EXPOSURE] = jnp.log(as_column(exposure, "exposure", "the exposure").astype(x.dtype))
+        times = as_column(exposure, "exposure", "the exposure").astype(x.dtype)
+        added[LOG_EXPOSURE] = jnp.where(times <= 0, -jnp.inf, jnp.log(times))  # of a negative one it is not missing
     return {"x": x, **added} if added else x
 
 

@@ -108,12 +108,14 @@ class RowLikelihood(Term):
         _check_row_wise(self, tries(), n)
 
     def explain_data(self):
-        return row_tools.explain_rows(self.data, "data", self.weights)
+        return row_tools.explain_rows({"data": self.data}, self.weights)
 
     def explain(self, params):
         if is_traced((self.data, params)):
             return []
-        return self.explain_data() or bad_rows(self.contributions(params), self.weights)
+        values = np.asarray(self.contributions(params))
+        found = row_tools.explain_rows({"data": self.data}, self.weights, ~np.isfinite(values))
+        return found or bad_rows(values, self.weights)
 
 
 class WholeLikelihood(Term):
@@ -178,7 +180,7 @@ class WholeLikelihood(Term):
         pass
 
     def explain_data(self):
-        return row_tools.explain_rows(self.data, "data")
+        return row_tools.explain_rows({"data": self.data})
 
     def explain(self, params):
         if is_traced((self.data, params)):

@@ -212,8 +212,11 @@ class Regression(Term):
         pass
 
     def explain_data(self):
-        in_y = row_tools.explain_rows(self.y, "y", self.weights)
-        return in_y if self._has_no_x() else row_tools.explain_rows(self.x, "x", self.weights) + in_y
+        return row_tools.explain_rows(self._named(), self.weights)
+
+    def _named(self) -> dict[str, Any]:
+        """The data by the names that messages call them by."""
+        return {"y": self.y} if self._has_no_x() else {"x": self.x, "y": self.y}
 
     def _has_no_x(self) -> bool:
         """Whether x is the response itself, which stands in for it in a model of one sample."""
@@ -225,9 +228,9 @@ class Regression(Term):
     def explain(self, params):
         if is_traced((self.x, self.y, params)):
             return []
-        return (
-            self.explain_data() or self._explain_support(params) or bad_rows(self.contributions(params), self.weights)
-        )
+        values = np.asarray(self.contributions(params))
+        found = row_tools.explain_rows(self._named(), self.weights, ~np.isfinite(values))
+        return found or self._explain_support(params) or bad_rows(values, self.weights)
 
     def _explain_support(self, params):
         support = getattr(self.density, "support", None)

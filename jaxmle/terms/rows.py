@@ -229,26 +229,43 @@ def have_weight(weights, n: int):
     return np.asarray(weights) != 0
 
 
-def explain_rows(data, what: str, weights=None) -> list[str]:
-    """A sentence for each leaf of concrete ``data`` with a missing or infinite value: which leaf, which first row."""
-    sentences = []
-    for name, leaf in row_leaves(data):
-        if is_traced(leaf) or not jnp.issubdtype(leaf.dtype, jnp.inexact):
-            continue
-        bad = ~np.isfinite(np.asarray(leaf))
-        if bad.ndim:
-            bad &= have_weight(weights, len(bad)).reshape(-1, *[1] * (bad.ndim - 1))
-        if bad.any():
-            first = [int(i) for i in np.argwhere(bad)[0]]
-            count = int(bad.reshape(bad.shape[0], -1).any(axis=1).sum())
-            column = f", column {', '.join(map(str, first[1:]))}" if len(first) > 1 else ""
-            value = np.asarray(leaf)[tuple(first)]
-            kind = "missing (NaN)" if np.isnan(value) else "infinite"
-            sentences.append(
-                f"{what}{' leaf ' + repr(name) if name else ''} is {kind} at row {first[0]}{column} "
-                f"({count} such row{'s' * (count > 1)}, counted from zero); drop or fill these rows first"
-            )
-    return sentences
+def explain_rows(named: dict[str, Any], weights=None, failing=None) -> list[str]:
+    """A sentence for each leaf of concrete data, by ``name``, with a value that is missing or, where none is, infinite:
+    which leaf, which first row.
+
+    Where it is known which rows are ``failing``, the others are not to blame; and neither is an infinite value of a
+    leaf that has some in others (the end of a censored time).
+    """
+    missing, infinite = [], []
+    for what, data in named.items():
+        for name, leaf in row_leaves(data):
+            if is_traced(leaf) or not jnp.issubdtype(leaf.dtype, jnp.inexact):
+                continue
+            values, name = np.asarray(leaf), f"{what}{' leaf ' + repr(name) if name else ''}"
+            looked_at = have_weight(weights, len(values)) if values.ndim else np.ones((), bool)
+            blamed = looked_at if failing is None else looked_at & failing
+            missing += _explain_leaf(name, np.isnan(values), blamed, "missing (NaN)")
+            if not _cut(np.isinf(values), looked_at & ~blamed).any():
+                infinite += _explain_leaf(name, np.isinf(values), blamed, "infinite")
+    return missing or infinite
+
+
+def _cut(bad, rows):
+    """Which values of some ``rows`` are ``bad``."""
+    return bad & rows.reshape(-1, *[1] * (bad.ndim - 1)) if bad.ndim else bad & rows
+
+
+def _explain_leaf(name, bad, rows, kind) -> list[str]:
+    bad = _cut(bad, rows)
+    if not bad.any():
+        return []
+    first = [int(i) for i in np.argwhere(bad)[0]]
+    count = int(bad.reshape(bad.shape[0], -1).any(axis=1).sum())
+    column = f", column {', '.join(map(str, first[1:]))}" if len(first) > 1 else ""
+    return [
+        f"{name} is {kind} at row {first[0]}{column} ({count} such row{'s' * (count > 1)}, counted from zero); drop or "
+        "fill these rows first"
+    ]
 
 
 def check_weights_shape(weights, n: int, what: str) -> None:

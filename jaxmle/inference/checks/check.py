@@ -13,6 +13,7 @@ from jaxmle.fitting.climb import Ascent, ascent, tries
 from jaxmle.fitting.in_z import evaluate_in_z
 from jaxmle.inference.checks.findings import Finding, Findings
 from jaxmle.inference.direction import describe_direction
+from jaxmle.terms.likelihood import WholeLikelihood
 from jaxmle.terms.objective import Term, as_objective
 from jaxmle.terms.problem import Problem
 
@@ -106,7 +107,9 @@ def _rows(what) -> Finding:
         what.objective.check_values(lambda: [what.space.lift(point) for point in _points(what)])
     except ValueError as error:
         return Finding("rows", False, str(error))
-    return Finding("rows", True, "each is worth the same without the others")
+    whole = [term for term in as_objective(what.objective).terms if isinstance(term, WholeLikelihood)]
+    said = "not looked at where a likelihood has rows=False" if whole else "each is worth the same without the others"
+    return Finding("rows", True, said)
 
 
 def _directions(what, here, off) -> Finding:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.core.tree import is_traced
 from jaxmle.densities import bernoulli
 from jaxmle.fitting.in_z import evaluate_in_z
@@ -15,6 +16,7 @@ from jaxmle.inference.door import check_is_fit
 from jaxmle.inference.infer import infer
 from jaxmle.inference.resampling.resample import fractional_row
 from jaxmle.inference.rows.loo import loo
+from jaxmle.inference.top import contradicts, what_contradicts
 from jaxmle.terms.objective import Objective, Term
 from jaxmle.terms.problem import Problem, as_problem
 from jaxmle.terms.regression import Regression
@@ -55,14 +57,22 @@ def diagnose(objective: Term | Problem, fit: Fit) -> Findings:
     if int(fit.status) == codes.DIVERGING:
         findings += list(_separations(objective, fit))
     if np.isfinite(np.asarray(fit.z)).all():
-        findings += _curved(objective, fit)
+        inference = infer(objective, fit)
+        if contradicts(inference):
+            said = what_contradicts(inference.newton_decrement)
+            return Findings("Diagnosis of the fit", (Finding("ended", False, said),))
+        findings += _curved(objective, fit, inference)
     return Findings("Diagnosis of the fit", tuple(findings))
 
 
-def _curved(objective: Objective, fit: Fit):
-    inference, labels = infer(objective, fit), fit.space.z_labels()
-    evaluation = evaluate_in_z(objective.part(smooth=True), fit.space, fit.z, 2, fit.jacobian)
-    curvature = np.asarray(evaluation.curvature)
+@compiled
+def _curvature(objective, space, z, *, jacobian):
+    return evaluate_in_z(objective, space, z, 2, jacobian).curvature
+
+
+def _curved(objective: Objective, fit: Fit, inference):
+    labels, smooth = fit.space.z_labels(), objective.part(smooth=True)
+    curvature = np.asarray(_curvature(smooth, fit.space.unlabelled, fit.z, jacobian=fit.jacobian))
     yielded = [_identified(inference, curvature, labels), *_limits(inference)]
     if fit.ok:
         yielded.append(scales_finding(curvature, labels))

@@ -47,7 +47,7 @@ def linear_restrictions(text: str, names: dict[str, int], count: int) -> tuple[n
     """
     rows = []
     for part in _with_places(text, names).split(","):
-        sides = [_linear(side, text, names, count) for side in part.split("=")]
+        sides = [_linear(side, text, names, count) for side in part.replace("==", "=").split("=")]
         sides = [*sides, np.zeros(count + 1)] if len(sides) == 1 else sides
         rows += [left - right for left, right in itertools.pairwise(sides)]
     table = np.stack(rows)

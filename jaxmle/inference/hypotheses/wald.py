@@ -14,6 +14,7 @@ from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import carried, count_scalars, covariance_for, from_scalars
 from jaxmle.inference.direction import describe_direction
 from jaxmle.inference.door import check_one_fit
+from jaxmle.inference.foreign import foreign_fit
 from jaxmle.inference.hypotheses.hypothesis import Test
 from jaxmle.inference.hypotheses.restriction import check_matrix, linear_restrictions, scalar_names
 from jaxmle.inference.infer import infer
@@ -83,7 +84,8 @@ def wald_test(
     space = fit.space.unlabelled
     if callable(restriction):
         null = f"{getattr(restriction, '__name__', 'restriction')}(params) = 0"
-        statistic, sizes = _of_function(as_leaf(restriction), space, fit.z, cov)
+        with foreign_fit(fit):
+            statistic, sizes = _of_function(as_leaf(restriction), space, fit.z, cov)
         df = sizes.shape[0]
     else:
         matrix, value, null = _as_matrix(restriction, value, fit.space, fit.z.dtype)
@@ -120,10 +122,11 @@ def _is_top(objective, fit, cov):
 def _as_matrix(restriction, value, space, dtype):
     """R, r and the hypothesis in words."""
     count = count_scalars(space)
-    if isinstance(restriction, str):
-        matrix, value = linear_restrictions(restriction, scalar_names(space), count)
-        check_matrix(matrix, f"{restriction!r}")
-        return jnp.asarray(matrix, dtype), jnp.asarray(value, dtype), restriction
+    text = _as_text(restriction)
+    if text is not None:
+        matrix, value = linear_restrictions(text, scalar_names(space), count)
+        check_matrix(matrix, f"{text!r}")
+        return jnp.asarray(matrix, dtype), jnp.asarray(value, dtype), text
     matrix = jnp.atleast_2d(as_array(restriction, "the restriction").astype(dtype))
     if matrix.ndim != 2 or matrix.shape[1] != count:
         raise ValueError(
@@ -142,6 +145,13 @@ def _as_matrix(restriction, value, space, dtype):
         return matrix, value, f"{matrix.shape[0]} linear restrictions"
     check_matrix(np.asarray(matrix), "in the rows of the matrix")
     return matrix, value, _in_words(np.asarray(matrix), np.asarray(value), space)
+
+
+def _as_text(restriction: Any) -> str | None:
+    """The restrictions where they are a text, or a list of some."""
+    if isinstance(restriction, list | tuple) and restriction and all(isinstance(one, str) for one in restriction):
+        return ", ".join(restriction)
+    return restriction if isinstance(restriction, str) else None
 
 
 def _in_words(matrix, value, space) -> str:
@@ -170,8 +180,13 @@ def _of_function(function, space, z, cov):
 
 
 def wald_statistic(found, jacobian, cov):
-    """``h' (H V H')^-1 h``, NaN where that inverse does not exist."""
-    return quadratic_form(carried(jacobian, cov), found)
+    """``h' (H V H')^-1 h``, NaN where that inverse does not exist: where a restriction holds whatever the estimate (the
+    sum of a simplex is one), its variance is the rounding error of a sum that is zero."""
+    matrix = carried(jacobian, cov)
+    errors = jnp.sqrt(jnp.nan_to_num(jnp.diagonal(cov)))
+    most = (jnp.abs(jacobian) @ errors) ** 2
+    varies = jnp.diagonal(matrix) > linalg.null_threshold(errors.size, errors.dtype) * most
+    return jnp.where(jnp.all(varies), quadratic_form(matrix, found), jnp.nan)
 
 
 def quadratic_form(matrix, vector):

@@ -58,14 +58,15 @@ def design_labels(x: Any, space: Space) -> tuple[str, tuple[str, ...]] | None:
 
 
 def _of_columns(labels, count) -> tuple[str, ...] | None:
-    """The labels of ``count`` columns by those of their coefficients: one each, or one for each class (``2:age``)."""
+    """The labels of ``count`` columns by those of their coefficients: one each, or one for each class (``2:age``,
+    ``tea:age``)."""
     if len(labels) == count:
         return tuple(labels)
     each, rest = divmod(len(labels), max(count, 1))
     if rest or each < 2:
         return None
     groups = [labels[i : i + each] for i in range(0, len(labels), each)]
-    bare = [{re.sub(r"^\d+:", "", label) for label in group} for group in groups]
+    bare = [{label.partition(":")[2] for label in group} for group in groups]
     return tuple(own.pop() for own in bare) if all(len(own) == 1 for own in bare) else None
 
 

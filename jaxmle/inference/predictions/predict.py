@@ -90,8 +90,9 @@ def predict(
             its design (a data frame with the columns of the design will do), or a dict of ``x`` and of ``offset`` or
             ``exposure`` where it has them; for a model from a formula a data frame with the columns that the formula
             names. None is the data of the fit.
-        kind: "mean" of the response; "linear", the first of the density's parameters that moves (log odds, log rate,
-            location); "probability" of a one, of a success, or of each class; "quantile" of the response at ``q``.
+        kind: "mean" of the response; "linear", the first of the density's parameters that moves with the row (log
+            odds, log rate, location); "probability" of a one, of a success, or of each class; "quantile" of the
+            response at ``q``. Mean and quantile of a censored response are those it would have without censoring.
         q: the level of the quantile, between 0 and 1.
         covariance: as for :func:`jaxmle.delta`.
         alpha: intervals are at confidence ``1 - alpha``.

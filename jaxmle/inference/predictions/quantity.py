@@ -67,7 +67,8 @@ def quantity_of(term: Regression, space, z, kind: str) -> Quantity:
     if not moving:
         raise ValueError("the predictor of this regression depends on no free parameter, so no prediction varies")
     if kind == LINEAR:
-        return Quantity(lambda parts, q: parts[moving[0]], None)
+        first = next((j for j in moving if j in _varying(term, space.params(z))), moving[0])
+        return Quantity(lambda parts, q: parts[first], None)
     function = _function(term.density, kind)
     shapes, treedef = _one_row(term, space.params(z))
 
@@ -89,6 +90,17 @@ def is_discrete(term: Regression) -> bool:
 def parts_of(term: Regression, params, row) -> list[Any]:
     """The leaves of eta of one row."""
     return jax.tree_util.tree_leaves(term.predict(params, row))
+
+
+def _varying(term, params) -> set[int]:
+    """Which leaves of eta depend on the row."""
+    leaves, treedef = jax.tree_util.tree_flatten(term.x)
+
+    def eta(*leaves):
+        x = jax.tree_util.tree_unflatten(treedef, leaves)
+        return jax.tree_util.tree_leaves(dataclasses.replace(term, x=x).predictions(params))
+
+    return {j for j, used in enumerate(dependence(eta, *leaves)) if used}
 
 
 def _one_row(term, params):

@@ -17,11 +17,13 @@ from jaxmle.inference.covariances.covariance import covariance_of
 from jaxmle.inference.covariances.groups import as_groups, one_way
 from jaxmle.inference.covariances.replicated import as_draws
 from jaxmle.inference.door import check_key, check_one_fit
+from jaxmle.inference.foreign import foreign_fit
 from jaxmle.inference.resampling import resample
 from jaxmle.inference.resampling.drawn import Bootstrap
 from jaxmle.inference.resampling.replicates import Climb, replicates
 from jaxmle.inference.resampling.statistic import numbers_of, slopes_of
 from jaxmle.inference.rows.scores import row_weights, scores_in_z
+from jaxmle.inference.top import refuse_contradicted
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem
 
@@ -90,13 +92,15 @@ def bootstrap(
     _check(kind, draws, groups)
     check_key(key)
     problem = as_problem(objective)
+    refuse_contradicted(problem.objective, fit, "jm.bootstrap")
     labels = None if groups is None else one_way(as_groups(groups))
     scheme = resample.Scheme.of(kind, problem.objective, fit.space.unlabelled, fit.z, labels)
     refuse_steps(problem.objective, one_step)
     numbers = None if statistic is None else where_function(statistic)
     look = Look(numbers, fit.jacobian, bool(studentise))
     climb = Climb(bool(one_step), problem.limit, fit.jacobian, look)
-    found = replicates(scheme, jax.random.split(key, draws), climb, progress)
+    with foreign_fit(fit):
+        found = replicates(scheme, jax.random.split(key, draws), climb, progress)
     return _put_together(found, scheme, fit, numbers, kind, bool(one_step), bool(studentise))
 
 

@@ -15,12 +15,14 @@ from jaxmle.fitting.result import Fit
 from jaxmle.inference.covariances.groups import as_groups, one_way
 from jaxmle.inference.covariances.replicated import jackknifed
 from jaxmle.inference.door import as_alpha, check_one_fit
+from jaxmle.inference.foreign import foreign_fit
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
 from jaxmle.inference.resampling import resample
 from jaxmle.inference.resampling.bootstrap import Look, refuse_steps
 from jaxmle.inference.resampling.drawn import as_note
 from jaxmle.inference.resampling.replicates import Climb, replicates, usable
 from jaxmle.inference.resampling.statistic import flat_of, labels_of, numbers_of, tree_of
+from jaxmle.inference.top import refuse_contradicted
 from jaxmle.parameters.space import Space
 from jaxmle.tables import Row, Table
 from jaxmle.terms.objective import Term
@@ -131,12 +133,14 @@ def jackknife(
     """
     check_one_fit(fit, "jm.jackknife")
     problem = as_problem(objective)
+    refuse_contradicted(problem.objective, fit, "jm.jackknife")
     labels = None if groups is None else one_way(as_groups(groups))
     scheme = resample.Scheme.of(resample.DELETE, problem.objective, fit.space.unlabelled, fit.z, labels)
     refuse_steps(problem.objective, one_step)
     numbers = None if statistic is None else where_function(statistic)
     climb = Climb(bool(one_step), problem.limit, fit.jacobian, Look(numbers, fit.jacobian, False))
-    found = replicates(scheme, jnp.arange(how_many(scheme)), climb, progress)
+    with foreign_fit(fit):
+        found = replicates(scheme, jnp.arange(how_many(scheme)), climb, progress)
     finished = _finish(found, scheme, numbers, fit.status)
     sample = None if statistic is None else where_function(statistic)(fit.params)
     space = fit.space

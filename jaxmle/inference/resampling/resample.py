@@ -194,8 +194,9 @@ def likelihood_terms(objective: Objective) -> list[Term]:
     for term in terms:
         if not has_rows(term):
             raise TypeError(
-                f"rows are resampled by weights, and a {type(term).__name__} has none: a likelihood with rows=False "
-                "cannot be cut into rows, and rows spread by jm.shard are resampled before they are spread"
+                "rows are weighted anew or left out here, and this likelihood has none to be had: one with rows=False "
+                "cannot be cut into rows (jm.infer has its errors, by covariance='hac' too where it gives a number a "
+                "step), and rows spread by jm.shard are resampled before they are spread"
             )
     return terms
 

@@ -18,6 +18,7 @@ from jaxmle.inference.door import check_one_fit
 from jaxmle.inference.printed import Printed, refuse_batch
 from jaxmle.inference.rows.leave_out import left_out
 from jaxmle.inference.rows.scores import own_scores_in_z
+from jaxmle.inference.top import refuse_contradicted
 from jaxmle.parameters.space import Space
 from jaxmle.tables import Row, Table
 from jaxmle.terms.objective import Term
@@ -88,6 +89,7 @@ def influence(objective: Term | Problem, fit: Fit) -> Influence:
     """
     check_one_fit(fit, "jm.influence")
     objective = smooth_objective(objective, "influence")
+    refuse_contradicted(objective, fit, "jm.influence")
     space = fit.space.unlabelled
     found = _influence(Asked(objective, space, fit.z, jacobian=fit.jacobian), fit.status)
     params = jax.vmap(lambda flat: space.tree_of_leaves(space.leaves_of_scalars(flat, jnp.nan)))(found.pop("scalars"))

@@ -20,6 +20,7 @@ from jaxmle.inference.resampling.resample import fractional_row, likelihood_term
 from jaxmle.inference.rows.influence import smooth_objective
 from jaxmle.inference.rows.leave_out import left_out
 from jaxmle.inference.rows.scores import row_weights
+from jaxmle.inference.top import refuse_contradicted
 from jaxmle.parameters.space import Space
 from jaxmle.tables import Row, Table
 from jaxmle.terms.objective import Term
@@ -117,6 +118,7 @@ def loo(objective: Term | Problem, fit: Fit, kind: str | None = None) -> LeaveOn
     """
     check_one_fit(fit, "jm.loo")
     objective = smooth_objective(objective, "leaving rows out by one step")
+    refuse_contradicted(objective, fit, "jm.loo")
     fraction = fractional_row(objective)
     if fraction is not None:
         raise ValueError(

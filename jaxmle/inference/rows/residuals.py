@@ -79,6 +79,11 @@ def is_drawn(term) -> bool:
 def _check(term, kind, key):
     needed = {QUANTILE: ("logcdf", "logsf"), PEARSON: ("mean", "variance"), DEVIANCE: (), RESPONSE: ("mean",)}[kind]
     density = term.density.base if kind == QUANTILE and isinstance(term.density, Censored) else term.density
+    if isinstance(term.density, Censored) and kind != QUANTILE:
+        raise TypeError(
+            f"a censored response is known to an interval, so it has no {kind} residual: take kind='quantile', with "
+            "key=jax.random.key(0)"
+        )
     missing = [name for name in needed if not hasattr(density, name)]
     if missing or (kind == DEVIANCE and density not in SATURATED):
         name = getattr(density, "__name__", type(density).__name__).rsplit(".", 1)[-1]
