@@ -116,3 +116,8 @@ def test_on_the_command_line(tmp_path, capsys):
 def test_numbers_are_left_as_they_are():
     assert jm.fit(MODEL(X, jnp.asarray(NUMBERS), labels=["const", "age"])).space.scalar_labels()[0] == "1:const"
     assert MODEL(X, NUMBERS).remarks is None
+
+
+def test_effects_bear_the_names_of_the_columns():
+    problem = MODEL.from_formula("drink ~ age", FRAME)
+    assert jm.margins(problem, jm.fit(problem)).columns == ("age",)

@@ -289,3 +289,23 @@ def test_products_are_looked_at_in_rows_that_count(garbage):
     for at in ("overall", "mean"):
         expected = jm.margins(clean, jm.fit(clean), at=at)
         np.testing.assert_allclose(jm.margins(problem, jm.fit(problem), at=at).value, expected.value, rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "formula, columns, of_one",
+    [
+        ("y ~ age + I(age**2) + dose", None, "age, I(age ** 2) are made of one column, age"),
+        ("y ~ age + I(age**2) + dose", "age", "age, I(age ** 2) are made of one column, age"),
+        ("y ~ bs(age, df=4) + dose", None, "bs(age, df=4)[4] are made of one column, age"),
+        ("y ~ age + I(age**2) + dose", "dose", None),
+        ("y ~ age * dose + C(town)", None, None),
+        ("y ~ np.log(age + 9) + dose", None, None),
+    ],
+)
+def test_columns_made_of_one_are_told(formula, columns, of_one):
+    """The derivative in a column with its square held is no effect of either."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"age": rng.normal(size=40), "dose": rng.normal(size=40), "y": rng.poisson(3, 40)})
+    problem = jm.models.poisson_regression.from_formula(formula, frame.assign(town=list("abcd") * 10))
+    said = " ".join(jm.margins(problem, jm.fit(problem), columns=columns).table().notes)
+    assert (of_one in said) if of_one else not said

@@ -129,6 +129,23 @@ def _with_what_moves(chosen, there, named, term, floating, frame):
     return [c if c.name not in named[1] else _moved(c, there, indices, design, floating) for c in chosen]
 
 
+def made_of_one(term: Any, space: Space, chosen: Iterable[str], frame: Collection[str]) -> list[str]:
+    """A sentence for each column of the ``frame`` that a formula made several columns of the design of, one of them
+    ``chosen``, other than levels of a category and interactions: a column and its square, the parts of a spline."""
+    named, sentences = design_labels(term.x, space), []
+    labels = [] if named is None else [label for label in named[1] if not is_interaction(label, named[1], frame)]
+    for name in sorted(map(str, frame)):
+        of_it = [label for label in labels if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", label)]
+        whole = {label.rpartition("[")[0] or label for label in of_it}
+        is_category = len(whole) == 1 and (name in whole or min(whole).startswith("C("))
+        if len(of_it) > 1 and not is_category and not set(of_it).isdisjoint(chosen):
+            sentences.append(
+                f"{', '.join(of_it)} are made of one column, {name}: each effect is that of its own column of the "
+                f"design with the others held, and none is the effect of {name}; compare jm.predict of two frames."
+            )
+    return sentences
+
+
 def _in_design(there, named):
     """The number of the leaf that is the design, and the indices of its columns by their labels."""
     leaf = next(column.leaf for column in there if column.name in named[1])

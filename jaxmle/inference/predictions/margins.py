@@ -14,7 +14,7 @@ from jaxmle.core.compiled import compiled
 from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import carried, covariance_for, errors, from_scalars, normal_quantile, where_finite
 from jaxmle.inference.door import as_alpha, check_one_fit
-from jaxmle.inference.predictions.columns import columns_of, multiplied, products_of, put
+from jaxmle.inference.predictions.columns import columns_of, made_of_one, multiplied, products_of, put
 from jaxmle.inference.predictions.quantity import MEAN, PROBABILITY, parts_of, quantity_of, the_regression
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
 from jaxmle.tables import Row, Table
@@ -45,6 +45,7 @@ class Margins(Printed):
     columns: tuple[str, ...] = eqx.field(static=True)
     what: str = eqx.field(static=True)
     at: str = eqx.field(static=True)
+    notes: tuple[str, ...] = eqx.field(static=True, default=())
 
     def table(self) -> Table:
         """The table that ``print`` shows. Raises ``ValueError`` for a batch: take a lane first."""
@@ -58,6 +59,7 @@ class Margins(Printed):
             columns=("effect", "std err", "z", "P>|z|", *ends_of(float(self.alpha))),
             formats=("coefficient", "statistic", "statistic", "pvalue", "statistic", "statistic"),
             rows=tuple(Row(self._label(place), tuple(float(column[place]) for column in numbers)) for place in places),
+            notes=self.notes,
         )
 
     def _label(self, place) -> str:
@@ -124,7 +126,8 @@ def margins(
     cov = covariance_for(objective, fit, covariance)
     places = tuple(column._replace(name="", floating=True) for column in chosen)  # renaming compiles nothing
     found = _margins(term, fit.space.unlabelled, fit.z, cov, alpha, places=places, what=what, products=products)
-    return Margins(**found, columns=tuple(column.name for column in chosen), what=what, at=at)
+    names = tuple(column.name for column in chosen)
+    return Margins(**found, columns=names, what=what, at=at, notes=tuple(made_of_one(term, fit.space, names, frame)))
 
 
 @compiled

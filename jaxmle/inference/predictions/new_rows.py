@@ -66,7 +66,7 @@ def _of_columns(labels, count) -> tuple[str, ...] | None:
     if rest or each < 2:
         return None
     groups = [labels[i : i + each] for i in range(0, len(labels), each)]
-    bare = [{label.partition(":")[2] for label in group} for group in groups]
+    bare = [{label.partition(":")[2] or label for label in group} for group in groups]
     return tuple(own.pop() for own in bare) if all(len(own) == 1 for own in bare) else None
 
 
