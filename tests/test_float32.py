@@ -143,3 +143,16 @@ def test_collinear_columns_in_float32_are_flat():
     x = RNG.normal(size=(300, 2)).astype(np.float32)
     fit = jm.fit(jm.models.logistic(np.column_stack([x, x[:, 1]]), (RNG.random(300) < 0.4).astype(np.float32)))
     assert int(fit.status) == codes.FLAT
+
+
+def test_a_column_far_from_zero_is_not_laid_to_the_data_alone():
+    """A year is collinear with a constant in float32, and not in float64."""
+    rng = np.random.default_rng(2)
+    year = rng.integers(1990, 2020, 200) * 1.0
+    counts = rng.poisson(np.exp(1 + (year - 2005) * 0.05))
+    for dtype, told in ((np.float32, True), (np.float64, False)):
+        x = np.column_stack([np.ones(200), year]).astype(dtype)
+        problem = jm.models.poisson_regression(x, counts.astype(dtype))
+        fit = jm.fit(problem)
+        for said in (str(jm.summary(problem, fit)), str(jm.diagnose(problem, fit))):
+            assert ("That is in float32, where columns far from zero" in " ".join(said.split())) is told

@@ -193,6 +193,7 @@ def summary(objective: Term | Problem, fit: Fit, alpha: float = 0.05) -> Table:
     >>> summary(problem, jm.fit(problem)).rows[0].label
     'rate'
     """
+    check_one_fit(fit, "jm.summary")
     return infer(objective, fit).table(alpha)
 
 

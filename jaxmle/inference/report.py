@@ -73,6 +73,7 @@ _SHORT = {
 }
 
 
+_DOUBLE = 1e-10  # eps of what is shorter than double precision is more
 _UNCOUNTED = {
     codes.FLAT: "those that the data leave free do not count",
     codes.BOUNDARY: "one on the boundary of its space does not count as one",
@@ -152,6 +153,7 @@ def _missing_errors(inference):
         yield (
             f"The data leave {what} of parameters free, so nothing it touches has a standard error: "
             f"{'; '.join(directions)}. Drop one of the parameters, fix it, or give it a prior."
+            f"{in_short(inference.z.dtype)}"
         )
     elif inference.is_rough:
         yield (
@@ -165,6 +167,16 @@ def _missing_errors(inference):
             missing &= np.array([not told[leaf] for leaf in inference.space.leaf_names()], bool)
         if missing.any():
             yield f"No standard error exists for {', '.join(np.asarray(inference.space.z_labels())[missing])}."
+
+
+def in_short(dtype) -> str:
+    """What to add of numbers of a short ``dtype``, in which a curvature may be lost that the data have."""
+    if np.finfo(dtype).eps < _DOUBLE:
+        return ""
+    return (
+        f" That is in {np.dtype(dtype).name}, where columns far from zero for their spread (a year) look collinear: "
+        "centre and rescale them, or switch on jax_enable_x64 (jm.polish finishes a fit in it)."
+    )
 
 
 def _missing_criteria(inference):

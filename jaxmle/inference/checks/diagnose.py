@@ -14,6 +14,7 @@ from jaxmle.inference.covariances.facts import at_limits
 from jaxmle.inference.direction import describe_direction
 from jaxmle.inference.door import check_is_fit
 from jaxmle.inference.infer import infer
+from jaxmle.inference.report import in_short
 from jaxmle.inference.resampling.resample import fractional_row
 from jaxmle.inference.rows.loo import loo
 from jaxmle.inference.top import contradicts, what_contradicts
@@ -88,7 +89,8 @@ def _identified(inference, curvature, labels) -> Finding:
         return Finding(
             "identified",
             False,
-            f"the data say nothing about {'; '.join(free)}: drop one of the parameters, fix it, or give it a prior",
+            f"the data say nothing about {'; '.join(free)}: drop one of the parameters, fix it, or give it a prior."
+            f"{in_short(curvature.dtype)}".rstrip("."),
         )
     diagonal = np.diagonal(curvature)
     scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
