@@ -130,10 +130,9 @@ def test_a_key_of_the_old_kind_is_one(fitted):
 @pytest.mark.parametrize("call", [*CALLS, "jm.diagnose"])
 def test_what_is_no_fit_is_refused(fitted, call):
     problem, fit = fitted
-    named = "jm.infer" if call == "jm.summary" else call
     calls = CALLS | {"jm.diagnose": jm.diagnose}
     for other in (fit.params, problem, None):
-        with pytest.raises(TypeError, match=rf"{named} takes a fit, such as .*, not a {type(other).__name__}"):
+        with pytest.raises(TypeError, match=rf"{call} takes a fit, such as .*, not a {type(other).__name__}"):
             calls[call](problem, other)
 
 

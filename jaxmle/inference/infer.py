@@ -21,7 +21,7 @@ from jaxmle.inference.covariances.in_params import in_params
 from jaxmle.inference.covariances.information import DRAWS, check_can_be_simulated, information, is_simulated
 from jaxmle.inference.covariances.kinds import KINDS, check_options, kind_named
 from jaxmle.inference.covariances.replicated import REFITS, as_draws
-from jaxmle.inference.door import check_one_fit
+from jaxmle.inference.door import check_is_fit, check_one_fit
 from jaxmle.inference.foreign import foreign_fit
 from jaxmle.inference.inference import Inference
 from jaxmle.inference.interval import sides_at_limit
@@ -193,7 +193,7 @@ def summary(objective: Term | Problem, fit: Fit, alpha: float = 0.05) -> Table:
     >>> summary(problem, jm.fit(problem)).rows[0].label
     'rate'
     """
-    check_one_fit(fit, "jm.summary")
+    check_is_fit(fit, "jm.summary")
     return infer(objective, fit).table(alpha)
 
 
