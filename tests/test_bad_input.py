@@ -416,3 +416,18 @@ def test_weights_of_an_inference_are_words():
     problem = jm.models.poisson(jnp.array([2.0, 3.0]))
     with pytest.raises(TypeError, match="weights= says what the weights of the terms mean"):
         jm.infer(problem, jm.fit(problem), weights=np.ones(2))
+
+
+def test_what_is_missing_is_named_where_no_value_but_a_derivative_is_lost():
+    y = jnp.array([0.5, -1.0, np.nan, 0.3])
+    term = jm.likelihood(lambda p, y: jnp.where(jnp.isnan(y), 0.0, -0.5 * (y - p["m"]) ** 2), y)
+    with pytest.raises(ValueError, match=r"data is missing \(NaN\) at row 2 \(1 such row"):
+        jm.fit(term, {"m": 0.0})
+
+
+def test_an_infinite_value_is_excused_by_none_of_the_other_sign():
+    x = np.column_stack([np.ones(6), [0.2, -0.4, 0.9, np.inf, -np.inf, 0.1]])
+    data = {"x": x, "y": np.array([0.0, 1.0, 0.0, 1.0, 1.0, 1.0])}
+    term = jm.likelihood(lambda p, rows: jm.densities.bernoulli.logpmf(rows["y"], rows["x"] @ p["b"]), data)
+    with pytest.raises(ValueError, match="data leaf 'x' is infinite at row 4, column 1"):
+        jm.fit(term, {"b": jnp.array([0.0, 1.0])})

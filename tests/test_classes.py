@@ -46,6 +46,11 @@ def test_categories_keep_their_order_and_those_without_a_row_are_left_out(wrappe
     assert jm.fit(MODEL(X, y, labels=["const", "age"])).space.scalar_labels()[:2] == ["coffee:const", "milk:const"]
 
 
+def test_an_enum_of_polars_keeps_its_order():
+    y = pl.Series(TEXTS, dtype=pl.Enum(["tea", "milk", "coffee"]))
+    np.testing.assert_array_equal(beta(MODEL(X, y)), beta(MODEL(X, 2 - NUMBERS)))
+
+
 def test_the_table_says_which_class_is_the_baseline():
     problem = MODEL.from_formula("drink ~ age", FRAME)
     said = " ".join(str(jm.summary(problem, jm.fit(problem))).split())
@@ -87,6 +92,9 @@ def test_a_row_without_weight_is_not_looked_at():
     [
         ([*TEXTS[:59], None], {}, r"y has no class at row 59 \(1 such row, counted from zero\); drop or fill"),
         (pd.Series([*TEXTS[:58], np.nan, np.nan]), {}, "y has no class at row 58 .2 such rows"),
+        (pd.Series([*TEXTS[:59], None], dtype="string"), {}, "y has no class at row 59"),
+        (pd.Categorical([*TEXTS[:59], None]), {}, "y has no class at row 59"),
+        ([["tea"], ["tea", "milk"]], {}, "y is no array: its rows differ in length"),
         ([*TEXTS[:59], 7], {}, "texts and other labels .7.; write all of them as texts"),
         (TEXTS, {"n_classes": 4}, "n_classes is 4 and y has the 3 classes coffee, milk, tea"),
         (["tea"] * 60, {}, "two classes or more; there is 1"),
@@ -121,3 +129,14 @@ def test_numbers_are_left_as_they_are():
 def test_effects_bear_the_names_of_the_columns():
     problem = MODEL.from_formula("drink ~ age", FRAME)
     assert jm.margins(problem, jm.fit(problem)).columns == ("age",)
+
+
+def test_names_with_colons_leave_the_columns_theirs():
+    x, new = FRAME[["age"]].assign(const=1.0), pd.DataFrame({"const": [1.0], "age": [0.5]})
+    found = []
+    for names in (["k1", "k2", "k3"], ["k:1", "k:2", "k:3"]):
+        problem = MODEL(x, np.array(names)[NUMBERS])
+        fit = jm.fit(problem)
+        found.append(jm.predict(problem, fit, new, kind="probability").value)
+        assert jm.margins(problem, fit).columns == ("age",)
+    np.testing.assert_array_equal(*found)

@@ -101,7 +101,8 @@ def test_a_function_of_the_parameters_is_one_that_jax_can_trace(ask):
     fit = jm.fit(problem)
     with pytest.raises(ValueError, match=r"are rate, with KeyError: 'mean'"):
         ask(problem, fit, lambda p: p["mean"])
-    for g in (lambda p: np.exp(p["rate"]), lambda p: float(p["rate"])):
+    indexed = lambda p: jnp.ones(2)[jnp.arange(2.0) > p["rate"]]  # noqa: E731
+    for g in (lambda p: np.exp(p["rate"]), lambda p: float(p["rate"]), indexed):
         with pytest.raises(TypeError, match=r"use jnp\.exp instead of np\.exp or math\.exp"):
             ask(problem, fit, g)
 

@@ -300,12 +300,14 @@ def test_products_are_looked_at_in_rows_that_count(garbage):
         ("y ~ age + I(age**2) + dose", "dose", None),
         ("y ~ age * dose + C(town)", None, None),
         ("y ~ np.log(age + 9) + dose", None, None),
+        ("y ~ age + `age.1` + `old age`", None, None),
     ],
 )
 def test_columns_made_of_one_are_told(formula, columns, of_one):
     """The derivative in a column with its square held is no effect of either."""
     rng = np.random.default_rng(3)
     frame = pd.DataFrame({"age": rng.normal(size=40), "dose": rng.normal(size=40), "y": rng.poisson(3, 40)})
-    problem = jm.models.poisson_regression.from_formula(formula, frame.assign(town=list("abcd") * 10))
+    frame = frame.assign(town=list("abcd") * 10, **{"age.1": rng.normal(size=40), "old age": rng.normal(size=40)})
+    problem = jm.models.poisson_regression.from_formula(formula, frame)
     said = " ".join(jm.margins(problem, jm.fit(problem), columns=columns).table().notes)
     assert (of_one in said) if of_one else not said

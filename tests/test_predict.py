@@ -324,8 +324,11 @@ def test_a_censored_response_is_predicted_as_it_would_be_without_censoring():
     for kind, options, expected in (("mean", {}, known.mean()), ("quantile", {"q": 0.25}, known.ppf(0.25))):
         np.testing.assert_allclose(jm.predict(WAITING, fit, kind=kind, **options).value, expected, rtol=1e-12)
     effects = jm.margins(WAITING, fit)
-    slope = float(np.mean(known.mean())) * float(fit.params["b"][1])
-    assert slope in [pytest.approx(float(effect), rel=1e-9) for effect in np.ravel(effects.value)]
+    assert effects.columns == ("x[0]", "x[1]")  # the upper end is none
+    np.testing.assert_allclose(effects.value, np.mean(known.mean()) * np.asarray(fit.params["b"]), rtol=1e-9)
+    one = jm.models.distribution("normal", np.arange(5.0), censored=np.arange(5) > 3)
+    with pytest.raises(ValueError, match="depends on no column of the data"):
+        jm.margins(one, jm.fit(one))
 
 
 def test_the_linear_predictor_is_what_moves_with_the_row():
@@ -333,3 +336,16 @@ def test_the_linear_predictor_is_what_moves_with_the_row():
     fit = jm.fit(WAITING, {"b": jnp.zeros(2), "s": jm.positive(1.0)})
     expected = np.exp(np.asarray(WAITING.x["x"]) @ np.asarray(fit.params["b"]))
     np.testing.assert_allclose(jm.predict(WAITING, fit, kind="linear").value, expected, rtol=1e-12)
+
+
+def test_what_all_rows_share_moves_with_none():
+    x = np.array([0.2, -0.4, 0.9, 1.3, -1.0, 0.1])
+    term = jm.regression(
+        jm.densities.weibull,
+        lambda params, row: (params["s"] * row["k"], jnp.exp(params["b"] * row["x"])),
+        {"x": x, "k": jm.shared(jnp.array(2.0))},
+        np.array([0.5, 1.0, 1.5, 2.5, 3.0, 0.7]),
+    )
+    fit = jm.fit(term, {"s": jm.positive(1.0), "b": 0.0})
+    found = jm.predict(term, fit, kind="linear").value
+    np.testing.assert_allclose(found, np.exp(float(fit.params["b"]) * x), rtol=1e-12)

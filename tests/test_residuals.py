@@ -240,17 +240,23 @@ def test_the_marginal_distribution_is_the_mean_over_rows(poisson):
 @pytest.mark.parametrize(
     "time, event, options, said",
     [
-        ([1.0, np.nan], [True, True], {}, "time is nan at row 1, counted from zero: times are zero or more"),
-        ([-1.0, 2.0], [True, True], {}, "time is -1.0 at row 0"),
+        ([1.0, np.nan], [True, True], {}, "time is nan at row 1, counted from zero: drop or fill"),
         ([1.0, 2.0], [1, 2], {}, "event is 2 at row 1, counted from zero: 1 is an event, 0 a censored time; recode"),
         ([1.0, 2.0], [np.nan, 1.0], {}, "event is nan at row 0"),
         ([1.0, 2.0], [True, True], {"weights": [1.0, -1.0]}, "weights is -1.0 at row 1"),
+        ([1.0, 2.0], [True, True], {"weights": [1.0, np.inf]}, "weights is inf at row 1.*finite, and zero or more"),
     ],
 )
 def test_a_survival_curve_of_what_cannot_be_is_refused(time, event, options, said):
     """R's 2 for a death and 1 for none would all be deaths."""
     with pytest.raises(ValueError, match=said):
         jm.kaplan_meier(time, event, **options)
+
+
+def test_times_may_be_negative_and_a_row_of_no_weight_is_not_looked_at():
+    np.testing.assert_allclose(jm.kaplan_meier([-1.0, 2.0], [True, True]).survival, [0.5, 0.0])
+    curve = jm.kaplan_meier([1.0, np.nan, 2.0], [1, 7, 1], weights=[1.0, 0.0, 1.0])
+    np.testing.assert_allclose(curve.survival[:2], [0.5, 0.0])
 
 
 @pytest.mark.parametrize("kind", ["pearson", "response", "deviance"])

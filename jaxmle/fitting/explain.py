@@ -15,6 +15,7 @@ from jaxmle.terms.without_data import WithoutData
 
 PYTHON_ON_TRACERS = (
     jax.errors.ConcretizationTypeError,
+    jax.errors.NonConcreteBooleanIndexError,
     jax.errors.TracerArrayConversionError,
     jax.errors.TracerBoolConversionError,
     jax.errors.TracerIntegerConversionError,

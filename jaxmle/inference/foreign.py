@@ -14,16 +14,16 @@ def foreign_fit(fit: Fit) -> Iterator[None]:
     looks at a value that JAX traces, a ``TypeError`` says what to write instead."""
     try:
         yield
+    except PYTHON_ON_TRACERS as error:
+        raise TypeError(
+            "a function of the parameters looks at their values while JAX traces it: use jnp.exp instead of np.exp or "
+            "math.exp, jnp.where instead of `if`, and no float(...), int(...) or NumPy array of a parameter. JAX says: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
     except (KeyError, AttributeError, IndexError) as error:
         names = ", ".join(leaf.name for leaf in fit.space.layout.leaves)
         raise ValueError(
             f"a function failed at the parameters of this fit, which are {names}, with {type(error).__name__}: "
             f"{error}; if that is a parameter, this fit is not one of this objective: give both from the same jm.fit, "
             "and functions of its parameters; if not, the fault is in the function (the error above)"
-        ) from error
-    except PYTHON_ON_TRACERS as error:
-        raise TypeError(
-            "a function of the parameters looks at their values while JAX traces it: use jnp.exp instead of np.exp or "
-            "math.exp, jnp.where instead of `if`, and no float(...), int(...) or NumPy array of a parameter. JAX says: "
-            f"{str(error).splitlines()[0]}"
         ) from error

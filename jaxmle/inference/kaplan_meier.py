@@ -33,8 +33,8 @@ def kaplan_meier(time, event, weights=None) -> Survival:
 
     Returns a :class:`Survival`. Works under ``jax.jit`` and ``jax.vmap``.
 
-    Errors: ``ValueError`` where the lengths differ, a time is missing or negative, an event is something else than 0 or
-    1, or a weight is negative; values in a trace are not looked at.
+    Errors: ``ValueError`` where the lengths differ, a time is missing, an event is something else than 0 or 1, or a
+    weight is negative (of a row of no weight only that is looked at); values in a trace are not looked at.
 
     >>> curve = kaplan_meier([2.0, 5.0, 3.0, 6.0], [True, True, False, True])
     >>> curve.time.tolist(), curve.survival.tolist()
@@ -58,15 +58,11 @@ def kaplan_meier(time, event, weights=None) -> Survival:
 
 def _check(time, event, weights) -> None:
     """Raise ``ValueError`` for the first row of something that cannot be."""
+    idle = weights == 0
     for name, values, good, wanted in (
-        ("time", time, time >= 0, "times are zero or more; drop or fill missing ones"),
-        (
-            "event",
-            event,
-            (event == 0) | (event == 1),
-            "1 is an event, 0 a censored time; recode others",
-        ),
-        ("weights", weights, (weights >= 0) & np.isfinite(weights), "weights count cases, so they are zero or more"),
+        ("weights", weights, (weights >= 0) & np.isfinite(weights), "weights count cases: finite, and zero or more"),
+        ("time", time, ~np.isnan(time) | idle, "drop or fill missing times"),
+        ("event", event, (event == 0) | (event == 1) | idle, "1 is an event, 0 a censored time; recode others"),
     ):
         if not good.all():
             row = int(np.flatnonzero(~good)[0])

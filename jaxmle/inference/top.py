@@ -115,7 +115,8 @@ def what_contradicts(decrement) -> str:
     """What to say of a fit that is contradicted."""
     return (
         f"the fit says that it converged, but on this objective {what_is_missing(decrement)}: it was of another one "
-        "(other data, weights or terms), or to a loose tolerance; give the objective that was fitted, or fit this one"
+        "(other data, weights or terms), or its tolerance was loose; give the objective that was fitted, or fit this "
+        "one, to a smaller tolerance"
     )
 
 

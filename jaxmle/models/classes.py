@@ -18,7 +18,7 @@ def as_codes(y: Any, weights=None) -> tuple[Any, tuple[str, ...] | None]:
     if not are_names(y):
         return y, None
     rows, labels = have_weight(weights, len(y)), np.asarray(y, dtype=object)
-    gaps = [int(row) for row in np.flatnonzero(rows) if labels[row] is None or labels[row] != labels[row]]
+    gaps = [int(row) for row in np.flatnonzero(rows) if _is_missing(labels[row])]
     if gaps:
         many = f"{len(gaps)} such row{'s' * (len(gaps) > 1)}, counted from zero"
         raise ValueError(f"y has no class at row {gaps[0]} ({many}); drop or fill these rows first")
@@ -32,16 +32,30 @@ def as_codes(y: Any, weights=None) -> tuple[Any, tuple[str, ...] | None]:
 
 def are_names(y: Any) -> bool:
     """Whether ``y`` is a column of texts or of pandas' categories."""
-    if is_traced(y) or np.ndim(y) != 1 or not len(y):
+    if is_traced(y):
         return False
-    labels = np.asarray(y)
+    try:
+        labels = np.asarray(y)
+    except ValueError:  # ragged: whoever makes it an array says so
+        return False
+    if labels.ndim != 1 or not labels.size:
+        return False
     texts = labels.dtype.kind in "UT" or (labels.dtype.kind == "O" and any(isinstance(label, str) for label in labels))
     return texts or _categories(y) is not None
 
 
-def _categories(y):
-    """The categories of a column or an array of pandas, in their order; None where it has none."""
-    return getattr(getattr(y, "cat", y), "categories", None)
+def _is_missing(label) -> bool:
+    try:
+        return label is None or bool(label != label)
+    except TypeError:  # pandas' NA is neither equal to itself nor not
+        return True
+
+
+def _categories(y) -> list | None:
+    """The categories of a column or an array of pandas, or of an Enum of polars, in their order; None where it has
+    none."""
+    categories: Any = getattr(getattr(y, "dtype", None), "categories", None)
+    return list(categories) if hasattr(categories, "__len__") else None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -234,9 +234,10 @@ def explain_rows(named: dict[str, Any], weights=None, failing=None) -> list[str]
     which leaf, which first row.
 
     Where it is known which rows are ``failing``, the others are not to blame; and neither is an infinite value of a
-    leaf that has some in others (the end of a censored time).
+    leaf that has the same in others (the end of a censored time).
     """
     missing, infinite = [], []
+    failing = None if failing is None or not failing.any() else failing
     for what, data in named.items():
         for name, leaf in row_leaves(data):
             if is_traced(leaf) or not jnp.issubdtype(leaf.dtype, jnp.inexact):
@@ -245,8 +246,9 @@ def explain_rows(named: dict[str, Any], weights=None, failing=None) -> list[str]
             looked_at = have_weight(weights, len(values)) if values.ndim else np.ones((), bool)
             blamed = looked_at if failing is None else looked_at & failing
             missing += _explain_leaf(name, np.isnan(values), blamed, "missing (NaN)")
-            if not _cut(np.isinf(values), looked_at & ~blamed).any():
-                infinite += _explain_leaf(name, np.isinf(values), blamed, "infinite")
+            endless = [values == end for end in (-np.inf, np.inf)]
+            endless = [bad for bad in endless if not _cut(bad, looked_at & ~blamed).any()]
+            infinite += _explain_leaf(name, np.any(endless, axis=0), blamed, "infinite") if endless else []
     return missing or infinite
 
 

@@ -135,7 +135,8 @@ def made_of_one(term: Any, space: Space, chosen: Iterable[str], frame: Collectio
     named, sentences = design_labels(term.x, space), []
     labels = [] if named is None else [label for label in named[1] if not is_interaction(label, named[1], frame)]
     for name in sorted(map(str, frame)):
-        of_it = [label for label in labels if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", label)]
+        longer = [other for other in map(str, frame) if name in other and other != name]
+        of_it = [label for label in labels if _mentions(label, name, longer)]
         whole = {label.rpartition("[")[0] or label for label in of_it}
         is_category = len(whole) == 1 and (name in whole or min(whole).startswith("C("))
         if len(of_it) > 1 and not is_category and not set(of_it).isdisjoint(chosen):
@@ -144,6 +145,13 @@ def made_of_one(term: Any, space: Space, chosen: Iterable[str], frame: Collectio
                 f"design with the others held, and none is the effect of {name}; compare jm.predict of two frames."
             )
     return sentences
+
+
+def _mentions(label: str, name: str, longer: list[str]) -> bool:
+    """Whether ``name`` is a word of ``label``, and not part of a ``longer`` name."""
+    for other in longer:
+        label = label.replace(other, "")
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", label) is not None
 
 
 def _in_design(there, named):

@@ -15,7 +15,14 @@ from jaxmle.fitting.result import Fit
 from jaxmle.inference.carry import carried, covariance_for, errors, from_scalars, normal_quantile, where_finite
 from jaxmle.inference.door import as_alpha, check_one_fit
 from jaxmle.inference.predictions.columns import columns_of, made_of_one, multiplied, products_of, put
-from jaxmle.inference.predictions.quantity import MEAN, PROBABILITY, parts_of, quantity_of, the_regression
+from jaxmle.inference.predictions.quantity import (
+    MEAN,
+    PROBABILITY,
+    leaves_that_matter,
+    parts_of,
+    quantity_of,
+    the_regression,
+)
 from jaxmle.inference.printed import Printed, ends_of, refuse_batch
 from jaxmle.tables import Row, Table
 from jaxmle.terms import rows as row_tools
@@ -122,6 +129,11 @@ def margins(
     design = objective.design if isinstance(objective, Problem) else None
     frame = getattr(design, "columns", ())
     chosen = columns_of(term, fit.space, columns, what == "dydx", frame)
+    if columns is None:
+        matter = leaves_that_matter(term, fit.space.params(fit.z), _kind(term))
+        chosen = [column for column in chosen if column.leaf in matter]
+        if not chosen:
+            raise ValueError("the prediction depends on no column of the data, so that none has an effect")
     products = products_of(term, fit.space, frame) if at == "mean" else None
     cov = covariance_for(objective, fit, covariance)
     places = tuple(column._replace(name="", floating=True) for column in chosen)  # renaming compiles nothing
@@ -130,10 +142,13 @@ def margins(
     return Margins(**found, columns=names, what=what, at=at, notes=tuple(made_of_one(term, fit.space, names, frame)))
 
 
+def _kind(term) -> str:
+    return MEAN if hasattr(term.density, MEAN) else PROBABILITY
+
+
 @compiled
 def _margins(term, space, z, cov, alpha, *, places, what, products):
-    kind = MEAN if hasattr(term.density, MEAN) else PROBABILITY
-    quantity = quantity_of(term, space, z, kind)
+    quantity = quantity_of(term, space, z, _kind(term))
     params, scalars = from_scalars(space, z)
 
     def effects(scalars, row):

@@ -66,8 +66,17 @@ def _of_columns(labels, count) -> tuple[str, ...] | None:
     if rest or each < 2:
         return None
     groups = [labels[i : i + each] for i in range(0, len(labels), each)]
-    bare = [{label.partition(":")[2] or label for label in group} for group in groups]
-    return tuple(own.pop() for own in bare) if all(len(own) == 1 for own in bare) else None
+    bare = [_without_class(group) for group in groups]
+    known = tuple(label for label in bare if label is not None)
+    return known if len(known) == len(bare) else None
+
+
+def _without_class(labels) -> str | None:
+    """What the ``labels`` of one column say of it behind their classes, the longest that they share; None where they
+    share nothing. The names of classes may have colons too."""
+    first = labels[0]
+    ends = [first[i:] for i, letter in enumerate(first) if letter == ":"]
+    return next((end[1:] for end in ends if all(label.endswith(end) for label in labels)), None)
 
 
 def is_beside(name: str) -> bool:

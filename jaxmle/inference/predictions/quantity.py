@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxmle.core.dependence import dependence
 from jaxmle.core.tree import is_traced
+from jaxmle.terms import rows as row_tools
 from jaxmle.terms.objective import Term
 from jaxmle.terms.problem import Problem, as_problem
 from jaxmle.terms.regression import Regression
@@ -94,13 +95,28 @@ def parts_of(term: Regression, params, row) -> list[Any]:
 
 def _varying(term, params) -> set[int]:
     """Which leaves of eta depend on the row."""
-    leaves, treedef = jax.tree_util.tree_flatten(term.x)
+    return {j for j, used in enumerate(_dependence_on_rows(term, lambda term: term.predictions(params))) if used}
 
-    def eta(*leaves):
-        x = jax.tree_util.tree_unflatten(treedef, leaves)
-        return jax.tree_util.tree_leaves(dataclasses.replace(term, x=x).predictions(params))
 
-    return {j for j, used in enumerate(dependence(eta, *leaves)) if used}
+def leaves_that_matter(term: Regression, params, kind: str) -> set[int]:
+    """Which leaves of a row the quantity of ``kind`` depends on."""
+    function = _function(term.density, kind)
+    return set().union(
+        *_dependence_on_rows(term, lambda term: jax.vmap(lambda eta: function(*eta))(term.predictions(params)))
+    )
+
+
+def _dependence_on_rows(term, function) -> list[set[int]]:
+    """For each leaf of ``function(term)`` the leaves of its rows that it depends on; what all rows share is none."""
+    leaves, treedef = jax.tree_util.tree_flatten(term.x, is_leaf=row_tools.is_shared)
+    own = [place for place, leaf in enumerate(leaves) if not row_tools.is_shared(leaf)]
+
+    def of(*moved):
+        together = dict(enumerate(leaves)) | dict(zip(own, moved, strict=True))
+        x = jax.tree_util.tree_unflatten(treedef, [together[place] for place in range(len(leaves))])
+        return jax.tree_util.tree_leaves(function(dataclasses.replace(term, x=x)))
+
+    return [{own[i] for i in used} for used in dependence(of, *(leaves[place] for place in own))]
 
 
 def _one_row(term, params):
