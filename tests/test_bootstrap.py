@@ -245,7 +245,7 @@ def test_intervals_that_do_not_exist_are_refused(counts, linear):
 def test_what_cannot_be_resampled_is_refused(counts):
     _, fit, _ = counts
     whole = jm.likelihood(lambda p, y: jnp.sum(-((y - p["rate"]) ** 2)), COUNTS, rows=False)
-    with pytest.raises(TypeError, match="rows are resampled by weights, and a WholeLikelihood has none"):
+    with pytest.raises(TypeError, match="likelihood has none to be had: one with rows=False"):
         jm.bootstrap(whole, fit, KEY)
     with pytest.raises(TypeError, match="there is nothing to resample"):
         jm.bootstrap(jm.priors.normal("rate"), fit, KEY)

@@ -162,7 +162,7 @@ def test_what_has_no_rows_or_no_curvature_is_refused():
     fit = jm.fit(whole, {"m": 0.0})
     with pytest.raises(TypeError, match="no scores by rows"):
         jm.influence(whole, fit)
-    with pytest.raises(TypeError, match="rows are resampled by weights, and a WholeLikelihood has none"):
+    with pytest.raises(TypeError, match="likelihood has none to be had: one with rows=False"):
         jm.loo(whole, fit)
     with pytest.raises(TypeError, match="influence is told by the curvature, and a prior with kinks"):
         jm.influence(whole + jm.priors.laplace("m"), fit)

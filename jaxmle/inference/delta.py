@@ -1,6 +1,7 @@
 """The standard error of anything that is computed from the parameters."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -103,7 +104,7 @@ def delta(
     """
     check_one_fit(fit, "jm.delta")
     alpha, cov = as_alpha(alpha), covariance_for(objective, fit, covariance)
-    with foreign_fit(fit):
+    with foreign_fit(fit) if callable(g) else nullcontext():  # a path that is none says so itself
         return _delta(where_function(g), fit.space.unlabelled, fit.z, cov, alpha)
 
 
