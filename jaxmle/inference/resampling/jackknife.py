@@ -133,10 +133,10 @@ def jackknife(
     """
     check_one_fit(fit, "jm.jackknife")
     problem = as_problem(objective)
-    refuse_contradicted(problem.objective, fit, "jm.jackknife")
     labels = None if groups is None else one_way(as_groups(groups))
     scheme = resample.Scheme.of(resample.DELETE, problem.objective, fit.space.unlabelled, fit.z, labels)
     refuse_steps(problem.objective, one_step)
+    refuse_contradicted(problem.objective, fit, "jm.jackknife")
     numbers = None if statistic is None else where_function(statistic)
     climb = Climb(bool(one_step), problem.limit, fit.jacobian, Look(numbers, fit.jacobian, False))
     with foreign_fit(fit):
