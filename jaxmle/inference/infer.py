@@ -91,8 +91,8 @@ def infer(
 
     Errors: ``ValueError`` for an unknown kind of covariance or of weights, options that do not go with it, labels
     that do not fit the rows, or a fit with other parameters (one of other data is told in the table, which then has no
-    AIC and BIC); ``TypeError`` for a kind that the objective does not have: no scores by rows, no leverages, no
-    expected information.
+    AIC and BIC); ``TypeError`` for a kind that the objective does not have (no scores by rows, no leverages, no
+    expected information), and for numbers as ``weights``.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -109,8 +109,7 @@ def infer(
     """
     check_one_fit(fit, "jm.infer")
     problem = as_problem(objective)
-    losses = losses_of(problem.objective)
-    kind = _kind(covariance, losses)
+    kind = _kind(covariance, losses_of(problem.objective))
     given = {"groups": groups, "correction": correction, "lags": lags, "key": key, "draws": draws}
     check_options(kind, given, problem.objective.is_rough)
     meaning = _meaning(weights, kind)
@@ -129,6 +128,11 @@ def infer(
     may_diverge = is_traced(fit.status) or (np.asarray(fit.status) == codes.DIVERGING).any()
     with foreign_fit(fit):
         found = _infer(asked, fit.direction, fit.status, kind=kind, may_diverge=bool(may_diverge))
+    return _put_together(found, fit, problem, kind, meaning)
+
+
+def _put_together(found, fit, problem, kind, meaning) -> Inference:
+    objective = problem.objective
     return module_of(
         Inference,
         params=fit.params,
@@ -141,10 +145,10 @@ def infer(
         **found["arrays"],
         covariance=kind,
         weights=meaning,
-        has_prior=has_prior(problem.objective),
-        is_scaled=is_scaled(problem.objective),
-        is_rough=problem.objective.is_rough,
-        losses=losses,
+        has_prior=has_prior(objective),
+        is_scaled=is_scaled(objective),
+        is_rough=objective.is_rough,
+        losses=losses_of(objective),
         name=problem.name,
         remarks=problem.remarks,
     )
@@ -165,7 +169,8 @@ def _kind(covariance: str | None, losses: tuple[str, ...]) -> str:
 
 
 def _meaning(weights: str, kind: str) -> str:
-    """What weights mean. Raises ``ValueError`` where they mean nothing, or nothing to this ``kind``."""
+    """What weights mean. Raises ``TypeError`` for the weights themselves, ``ValueError`` where they mean nothing, or
+    nothing to this ``kind``."""
     if not isinstance(weights, str):
         raise TypeError(
             f"weights= says what the weights of the terms mean, {' or '.join(map(repr, _WEIGHTS))}: the weights "
