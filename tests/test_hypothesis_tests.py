@@ -331,6 +331,8 @@ def test_a_list_of_texts_is_one_text(spector):
     one, other = (jm.wald_test(problem, fit, text) for text in (["GPA = 0", "PSI == TUCE"], "GPA = 0, PSI = TUCE"))
     assert float(one.statistic) == float(other.statistic)
     assert one.df == other.df == 2
+    with pytest.raises(TypeError, match="value= goes with a matrix"):
+        jm.wald_test(problem, fit, ["GPA = 0"], 1.0)
 
 
 @pytest.mark.parametrize("total", [1.0, 2.0])

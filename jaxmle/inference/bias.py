@@ -37,8 +37,8 @@ def bias(objective: Term | Problem, fit: Fit) -> Any:
     Returns a tree like params; NaN for what is fixed, and where the fit is no estimate or stopped short of its maximum,
     or the information is singular. Works under ``jax.jit`` and ``jax.vmap``.
 
-    Errors: ``ValueError`` with a prior or a likelihood multiplied by a number; ``TypeError`` for a log-likelihood that
-    gives one number for all rows.
+    Errors: ``ValueError`` with a prior or a likelihood multiplied by a number, and for a fit that the objective
+    contradicts (it was of another); ``TypeError`` for a log-likelihood that gives one number for all rows.
 
     Example: the standard deviation of n normal numbers, too small by 3 / (4 n) of itself.
 

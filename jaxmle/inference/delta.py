@@ -88,9 +88,9 @@ def delta(
 
     Works under ``jax.jit`` and ``jax.vmap``.
 
-    Errors: ``TypeError`` where ``g`` returns nothing, or what is not floating numbers; ``KeyError`` for a path that is
-    none; ``ValueError`` for a covariance of another fit, a batch of fits, an ``alpha`` that is not between 0 and 1, and
-    those of ``jm.infer``.
+    Errors: ``TypeError`` where ``g`` returns nothing, or what is not floating numbers, or cannot be traced;
+    ``KeyError`` for a path that is none; ``ValueError`` for a covariance of another fit, a batch of fits, an ``alpha``
+    that is not between 0 and 1, and those of ``jm.infer``.
 
     Example: the odds of a coin from its probability; by hand the standard error is sqrt(p / n / (1 - p)^3).
 

@@ -50,7 +50,7 @@ def softmax(x, y, weights=None, *, n_classes: int | None = None, labels: Sequenc
     """
     check_labels(x=x, y=y, weights=weights)
     y, classes = as_codes(y, weights)
-    x, y, labels = as_design(x, y, labels, weights=weights)
+    x, y, labels = as_design(x, y, labels)
     if classes is not None:
         n_classes = _named(classes, n_classes)
     elif n_classes is None:

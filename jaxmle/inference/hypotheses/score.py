@@ -46,9 +46,10 @@ def score_test(objective: Term | Problem, restricted: Fit, start: Any = None, *,
     Works under ``jax.jit`` and ``jax.vmap``, where a failed fit gives NaN, and one that is short of its maximum or no
     case of the larger model.
 
-    Errors: ``ValueError`` where the restricted fit failed, stopped short of its maximum or is flat, has other
-    parameters, or as many free ones, or others where the start holds or ties them; for an objective with a prior or one
-    multiplied by a number, whose score has no chi-square distribution; and for an unknown information.
+    Errors: ``ValueError`` where the restricted fit failed, stopped short of its maximum, was of another objective or is
+    flat, has other parameters, or as many free ones, or others where the start holds or ties them; for an objective
+    with a prior or one multiplied by a number, whose score has no chi-square distribution; and for an unknown
+    information.
 
     >>> import jaxmle as jm
     >>> problem = jm.models.normal([1.0, 2.0, 4.0, 5.0])

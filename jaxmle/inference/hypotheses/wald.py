@@ -42,17 +42,18 @@ def wald_test(
 
     Arguments:
         objective, fit: what was fitted, and the fit.
-        restriction: text such as "gpa = 0, a - b = 1", in the labels of the tables or places ("beta[0]"); a matrix
-            (k, p) over the unfixed scalars of params in tree order, or one row of it (p,); or a function of params
-            that returns a number, or an array or a tree of them, zero under the hypothesis.
+        restriction: text such as "gpa = 0, a - b = 1", in the labels of the tables or places ("beta[0]"), or a list of
+            such texts; a matrix (k, p) over the unfixed scalars of params in tree order, or one row of it (p,); or a
+            function of params that returns a number, or an array or a tree of them, zero under the hypothesis.
         value: what the matrix times the scalars is under the hypothesis, a number or (k,); zero if left out.
         covariance: as for :func:`jaxmle.delta`.
         distribution: "chi2", or "F": the statistic over the number of restrictions, F with nobs less the number of
             free parameters in the denominator.
 
-    Returns a :class:`Test`. The statistic is NaN where what is tested has no covariance, or restrictions given as a
-    function are not independent at the estimate; in a trace also where the fit is short of its maximum. The test of a
-    hypothesis written in two ways, b = 0 and exp(b) = 1, is not the same: the likelihood ratio test is.
+    Returns a :class:`Test`. The statistic is NaN where what is tested has no covariance, restrictions given as a
+    function are not independent at the estimate, or one holds whatever the estimate (the sum of a simplex); in a trace
+    also where the fit is short of its maximum. The test of a hypothesis written in two ways, b = 0 and exp(b) = 1, is
+    not the same: the likelihood ratio test is.
 
     Works under ``jax.jit`` and ``jax.vmap``.
 
@@ -73,7 +74,7 @@ def wald_test(
     check_one_fit(fit, "jm.wald_test")
     if distribution not in ("chi2", "F"):
         raise ValueError(f'distribution must be "chi2" or "F", not {distribution!r}')
-    if value is not None and (callable(restriction) or isinstance(restriction, str)):
+    if value is not None and (callable(restriction) or _as_text(restriction) is not None):
         raise TypeError("value= goes with a matrix; write it into the text, or subtract it in the function")
     if covariance is None or isinstance(covariance, str):
         covariance = infer(objective, fit, covariance)

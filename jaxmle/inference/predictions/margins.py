@@ -109,8 +109,8 @@ def margins(
 
     Errors: ``ValueError`` for an unknown ``what``, ``at`` or column, no columns for a contrast, a level of a category
     that is not coded against a base, an interaction, one of its parts that is no column itself (``y ~ a:b``) or that
-    interacts with what is none of the design, and a mean row of data that are not floating numbers; ``TypeError`` for
-    a column that is neither a name nor a number; those of :func:`jaxmle.predict`.
+    interacts with what is none of the design, a mean row of data that are not floating numbers, and a prediction that
+    no column moves; ``TypeError`` for a column that is neither a name nor a number; those of :func:`jaxmle.predict`.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -133,7 +133,10 @@ def margins(
         matter = leaves_that_matter(term, fit.space.params(fit.z), _kind(term))
         chosen = [column for column in chosen if column.leaf in matter]
         if not chosen:
-            raise ValueError("the prediction depends on no column of the data, so that none has an effect")
+            raise ValueError(
+                "the prediction depends on no column of the data, so that none has an effect: ask jm.predict for the "
+                "prediction itself, or jm.delta for a function of the parameters"
+            )
     products = products_of(term, fit.space, frame) if at == "mean" else None
     cov = covariance_for(objective, fit, covariance)
     places = tuple(column._replace(name="", floating=True) for column in chosen)  # renaming compiles nothing

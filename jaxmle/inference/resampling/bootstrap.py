@@ -75,8 +75,8 @@ def bootstrap(
     their sum, rounded.
 
     Errors: ``ValueError`` for an unknown kind, groups that do not go with it or do not fit the rows, fewer than two
-    draws, a batch of fits; ``TypeError`` for likelihoods that have no rows, responses that cannot be simulated, or a
-    key that is none; ``ImportError`` without tqdm for a bar.
+    draws, a batch of fits, a fit that the objective contradicts (it was of another); ``TypeError`` for likelihoods that
+    have no rows, responses that cannot be simulated, or a key that is none; ``ImportError`` without tqdm for a bar.
 
     >>> import jax
     >>> import jaxmle as jm

@@ -121,7 +121,8 @@ def jackknife(
     under ``jax.jit`` and ``jax.vmap``.
 
     Errors: ``ValueError`` for groups that do not fit the rows, weights that are no whole numbers where single cases are
-    left out (NaN in a trace), and a batch of fits; ``TypeError`` for likelihoods that have no rows.
+    left out (NaN in a trace), a batch of fits, and a fit that the objective contradicts (it was of another);
+    ``TypeError`` for likelihoods that have no rows.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm

@@ -76,7 +76,8 @@ def influence(objective: Term | Problem, fit: Fit) -> Influence:
     case that it would be, and NaN where that has no finite score (a missing value). NaN too where the fit is no
     estimate or a direction has no curvature. Works under ``jax.jit`` and ``jax.vmap``.
 
-    Errors: ``TypeError`` for likelihoods without rows, or a prior with kinks.
+    Errors: ``TypeError`` for likelihoods without rows, or a prior with kinks; ``ValueError`` for
+    a fit that the objective contradicts (it was of another).
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm

@@ -103,8 +103,9 @@ def loo(objective: Term | Problem, fit: Fit, kind: str | None = None) -> LeaveOn
     above 0.5, rows without which the estimate moves by more than a standard error, and those without which no maximum
     is left (NaN). NaN where the fit is no estimate. Works under ``jax.jit`` and ``jax.vmap``.
 
-    Errors: ``ValueError`` for weights that are no whole numbers (NaN in a trace); ``TypeError`` for likelihoods without
-    rows, a prior with kinks, or a ``kind`` where the one likelihood is no regression.
+    Errors: ``ValueError`` for weights that are no whole numbers (NaN in a trace), and a fit that the objective
+    contradicts (it was of another); ``TypeError`` for likelihoods without rows, a prior with kinks, or a ``kind`` where
+    the one likelihood is no regression.
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
