@@ -71,6 +71,19 @@ def test_a_formula_takes_texts_and_categories():
     assert "Dropped 2 of 62 rows" in notes
 
 
+def test_the_classes_do_not_explain_themselves():
+    with pytest.raises(ValueError, match=r"'drink' is on both sides of 'drink ~ age . C.drink.': take it out"):
+        MODEL.from_formula("drink ~ age + C(drink)", FRAME)
+
+
+@pytest.mark.parametrize("dtype", ["category", "string", object])
+def test_weights_of_a_frame_with_labels_of_its_own_go_with_its_classes(dtype):
+    frame = FRAME.assign(drink=pd.Series(TEXTS, dtype=dtype)).set_axis(np.arange(100, 160))
+    weights = pd.Series(np.arange(60.0), index=frame.index)
+    found = beta(MODEL.from_formula("drink ~ age", frame, weights=weights))
+    np.testing.assert_array_equal(found, beta(MODEL(X, NUMBERS, np.arange(60.0))))
+
+
 @pytest.mark.parametrize("response", [TEXTS, NUMBERS])
 def test_predictions_for_a_new_frame_are_those_of_its_rows(response):
     problem = MODEL.from_formula("drink ~ age", FRAME.assign(drink=response))

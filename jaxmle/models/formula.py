@@ -65,7 +65,9 @@ def read_formula(
     _check_finite(kept, x, y)
     labels = [_tidy(name) for name in x.columns]
     right = _variables("~" + formula.split("~")[-1], list(used.columns), formulaic)
-    response = y.to_numpy(dtype=float)[:, 0] if classes is None else used[classes]
+    if classes in right:
+        raise ValueError(f"{classes!r} is on both sides of {formula!r}: take it out of the columns that explain it")
+    response = y.to_numpy(dtype=float)[:, 0] if classes is None else used[classes].array
     return Read(x.to_numpy(dtype=float), response, labels, options, dropped, (x.model_spec, right))
 
 
