@@ -18,7 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-_ALIASES = {"poisson": "poisson_regression"}
+_ALIASES = {
+    "negative_binomial": "negative_binomial_regression",
+    "ordinal": "ordinal_regression",
+    "poisson": "poisson_regression",
+}
 _COLUMNS = {
     "weights": "the column of case weights: weight 2 equals the row twice",
     "offset": "the column that is added to the linear predictor as it is",

@@ -226,7 +226,7 @@ def test_a_missing_file_and_a_directory_are_refused(tmp_path, refused):
         ("logit", "did you mean 'logistic'?"),
         ("Poisson", "did you mean 'poisson'?"),
         ("linaer", "did you mean 'linear'?"),
-        ("xyz", "there is no model 'xyz'; The models are: linear, logistic, poisson_regression, softmax"),
+        ("xyz", "there is no model 'xyz'; The models are: linear, logistic, negative_binomial_regression, ordinal_"),
         ("normal", "there is no model 'normal'"),
     ],
 )
@@ -370,9 +370,11 @@ def test_models_are_listed_one_to_a_line_with_their_parameters(capsys):
     assert [line.split(":")[0] for line in lines] == [
         "linear",
         "logistic",
+        "negative_binomial_regression (or negative_binomial)",
+        "ordinal_regression (or ordinal)",
         "poisson_regression (or poisson)",
         "softmax",
     ]
     linear = "linear: Linear regression: y_i ~ Normal(x_i . beta + offset_i, sigma). Parameters: beta, sigma."
     assert lines[0] == linear
-    assert lines[3].endswith("Categorical(logits = (0, x_i . beta)). Parameters: beta.")
+    assert lines[5].endswith("Categorical(logits = (0, x_i . beta)). Parameters: beta.")

@@ -61,6 +61,7 @@ def test_every_room_has_a_floor():
     assert rooms == set(FLOORS)
 
 
+@pytest.mark.always
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_go_down_or_stay_in_the_room(path):
     here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
@@ -74,6 +75,7 @@ def test_imports_go_down_or_stay_in_the_room(path):
         assert there == here or FLOORS.get(there, 99) < FLOORS[here], f"{path} climbs from {here} to {name}"
 
 
+@pytest.mark.always
 def test_no_import_cycles_between_files():
     known = {".".join(("jaxmle", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in FILES}
     graph = {name: {target for target in imports_of(path) if target in known} for name, path in known.items()}
@@ -128,6 +130,7 @@ def inherits_docstring(module, owner, name):
     return any(getattr(getattr(base, name, None), "__doc__", None) for base in bases)
 
 
+@pytest.mark.always
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_all_that_is_public_has_a_docstring(path):
     module = ".".join(("jaxmle", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
@@ -137,6 +140,7 @@ def test_all_that_is_public_has_a_docstring(path):
         assert documented, f"{module}: {owner.name + '.' if owner else ''}{node.name} has no docstring"
 
 
+@pytest.mark.always
 @pytest.mark.parametrize("path", [*FILES, *TESTS], ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_and_functions_are_short(path):
     """400 lines a file, and 50 a function below its signature and docstring."""

@@ -1,22 +1,84 @@
-"""Classes that are called by names: as the numbers 0, 1, ..., K - 1 of a categorical response, and the names."""
+"""The classes of a categorical response: as the numbers 0, 1, ..., K - 1, how many there are, and their names."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxmle.core.tree import is_traced
+from jaxmle.models.design import as_response
 from jaxmle.terms.rows import have_weight
 
 
-def as_codes(y: Any, weights=None) -> tuple[Any, tuple[str, ...] | None]:
-    """``y`` as numbers from zero, with the names of its classes; ``y`` as it is, and None, where it is numbers already.
+class Classes(NamedTuple):
+    """A response as ``codes`` from zero, of ``count`` classes, with their ``names`` where they have some."""
 
-    Categories of pandas keep their order, those without a row left out; other labels are sorted. A row of no weight is
-    not looked at. Raises ``ValueError`` where a label is missing, or some are numbers and some are texts.
+    codes: Any
+    count: int
+    names: tuple[str, ...] | None
+
+
+def read_classes(y: Any, weights, n_classes: int | None, model: str, ordered: bool = False) -> Classes:
+    """The classes of the response ``y`` of a ``model``, as many as ``n_classes`` where that is given.
+
+    Numbers are those of the classes, from zero. Of names, categories of pandas keep their order, those without a row
+    left out; other names are sorted, which is no order that an ``ordered`` response could have. A row of no weight is
+    not looked at.
+
+    Raises ``ValueError`` for a missing class, numbers among texts, names that have no order, another number of names
+    than ``n_classes``, numbers from which it cannot be counted, or fewer than two classes.
     """
-    if not are_names(y):
-        return y, None
+    names = None
+    if are_names(y):
+        if ordered:
+            _refuse_unordered(y)
+        y, names = _coded(y, weights)
+        if n_classes not in (None, len(names)):
+            raise ValueError(
+                f"n_classes is {n_classes} and y has the {len(names)} classes {', '.join(names)}: leave n_classes out, "
+                "or number the classes 0, 1, 2, ... yourself"
+            )
+        n_classes = len(names)
+    elif n_classes is None:
+        n_classes = _count(y, weights, ordered)
+    if n_classes < 2:
+        raise ValueError(f"{model} needs two classes or more; there is {n_classes}: check the labels y")
+    return Classes(y, n_classes, names)
+
+
+def _count(y, weights, all_there: bool) -> int:
+    """One more than the largest number; where ``all_there``, refused unless each class has a row."""
+    if is_traced(y):
+        raise ValueError("inside jit or vmap the labels cannot be looked at: say n_classes= how many classes there are")
+    labels = np.asarray(as_response(y))
+    rows = np.flatnonzero(have_weight(weights, len(labels)))
+    counted = labels[rows]
+    there = np.unique(counted[np.isfinite(counted)])
+    if not there.size:
+        return 2
+    if there[0] < 0:
+        row = int(rows[counted < 0][0])
+        raise ValueError(f"y is {labels[row]} at row {row}: labels are 0, 1, 2, ...; recode them")
+    empty = next((place for place, label in enumerate(np.unique(there.astype(int))) if label != place), None)
+    if all_there and empty is not None:
+        raise ValueError(
+            f"y has classes up to {there[-1]:g} and no row of the class {empty}, which would lie beyond all others or "
+            f"have no width: number the classes that there are 0, 1, 2, ...{', such as y - 1' * (empty == 0)}"
+        )
+    return int(there[-1]) + 1
+
+
+def _refuse_unordered(y):
+    """Raise ``ValueError`` for names whose order nobody has said."""
+    if _categories(y) is None or not getattr(y.dtype, "ordered", True):
+        raise ValueError(
+            "the classes of y are names in no order that is known: say it, lowest first, with "
+            "pandas.Categorical(y, categories=[...], ordered=True), or number the classes 0, 1, 2, ..."
+        )
+
+
+def _coded(y: Any, weights) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Names as numbers from zero, and the name of each."""
     rows, labels = have_weight(weights, len(y)), np.asarray(y, dtype=object)
     gaps = [int(row) for row in np.flatnonzero(rows) if _is_missing(labels[row])]
     if gaps:

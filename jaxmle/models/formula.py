@@ -33,13 +33,14 @@ def read_formula(
     options: dict[str, Any] | None = None,
     missing: str = "raise",
     names_classes: bool = False,
+    constant: bool = True,
 ) -> Read:
     """The design (n, p), the response (n,) and the design's column names that ``formula`` makes of ``frame``.
 
     Arguments: ``formula``, "response ~ columns"; ``frame``, pandas or polars; ``options`` of the model, those of
     ``ROW_OPTIONS`` arrays or names of columns; ``missing``, what becomes of rows with a missing value in a column that
     is used or in an array: "raise" or "drop"; ``names_classes``, whether the response may be a column of texts or
-    categories, which then stays what it is.
+    categories, which then stays what it is; ``constant``, whether the formula's constant is kept as a column.
 
     Raises ``ValueError`` where the formula cannot be read or applied, a column is not there or not numbers, a value is
     missing or becomes infinite (which rows), or the response is not one column of numbers.
@@ -62,13 +63,17 @@ def read_formula(
     classes = _classes(formula, used) if names_classes else None
     numbered = used if classes is None else used.assign(**{classes: 0.0})
     y, x = _two_sides(formula, _matrices(formula, numbered, formulaic))
+    spec = x.model_spec
+    if not constant:  # left out only now, so that categories are coded beside it
+        spec = spec.subset([term for term in spec.formula if str(term) != "1"])
+        x = x[list(spec.column_names)]
     _check_finite(kept, x, y)
     labels = [_tidy(name) for name in x.columns]
     right = _variables("~" + formula.split("~")[-1], list(used.columns), formulaic)
     if classes in right:
         raise ValueError(f"{classes!r} is on both sides of {formula!r}: take it out of the columns that explain it")
     response = y.to_numpy(dtype=float)[:, 0] if classes is None else used[classes].array
-    return Read(x.to_numpy(dtype=float), response, labels, options, dropped, (x.model_spec, right))
+    return Read(x.to_numpy(dtype=float), response, labels, options, dropped, (spec, right))
 
 
 def _classes(formula: str, used) -> str | None:

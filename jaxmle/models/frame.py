@@ -54,7 +54,7 @@ def _from_polars(series):
 
     kind = str(series.dtype).split("(")[0]
     if kind == "Enum":
-        return pandas.Categorical(series.to_list(), categories=list(series.dtype.categories))
+        return pandas.Categorical(series.to_list(), categories=list(series.dtype.categories), ordered=True)
     if kind == "Categorical":
         return pandas.Categorical(series.to_list())
     if kind == "Decimal":

@@ -1,4 +1,4 @@
-"""What objects to the estimate of a one-sample model: a scale that is rounding error, a corner, an end of support."""
+"""What objects to the estimate of a model: a scale that is rounding error, a corner, an end of support, no events."""
 
 from typing import Any
 
@@ -99,8 +99,22 @@ def at_extremes(objective: Any, params):
     return jnp.where(high <= low, codes.UNBOUNDED, status)
 
 
+def without_events(objective, params):
+    """Diverging where nothing was counted and the probability of that has become one to rounding, so that no slope is
+    left to tell which way the parameters have gone."""
+    term = _likelihood(objective)
+    nothing = jnp.all(counted_column(term.y, term.weights) == 0)
+
+    def is_certain():
+        value = term(params)
+        return value > -jnp.finfo(value.dtype).eps
+
+    certain = jax.lax.cond(nothing, is_certain, lambda: jnp.zeros((), bool))
+    return jnp.where(certain, codes.DIVERGING, codes.CONVERGED)
+
+
 def _likelihood(objective):
-    """The one-sample term of an objective, to which priors may have been added."""
+    """The likelihood of an objective, to which priors may have been added."""
     return next(term for term in objective.terms if term.is_likelihood)
 
 

@@ -13,11 +13,15 @@ from jaxmle.terms.problem import Problem
 
 
 class Model:
-    """A function ``(x, y, ..., labels=)`` that returns a problem, with the same from a formula and a data frame."""
+    """A function ``(x, y, ..., labels=)`` that returns a problem, with the same from a formula and a data frame.
 
-    def __init__(self, build: Callable[..., Problem]):
+    ``constant`` says whether the constant that a formula has is a column of the design, or something else in the model
+    stands for it.
+    """
+
+    def __init__(self, build: Callable[..., Problem], constant: bool = True):
         functools.update_wrapper(self, build)
-        self._build = build
+        self._build, self._constant = build, constant
 
     def __call__(self, x, y, *args: Any, **options: Any) -> Problem:
         return self._build(x, y, *args, **options)
@@ -45,7 +49,9 @@ class Model:
         0.9808
         """
         self._check_options(options)
-        read = read_formula(formula, frame, options, missing, names_classes="n_classes" in self.options())
+        read = read_formula(
+            formula, frame, options, missing, names_classes="n_classes" in self.options(), constant=self._constant
+        )
         problem = self._build(read.x, read.y, labels=read.labels, **read.options)
         problem = dataclasses.replace(problem, design=Redesign(self._build, *read.spec, options))
         if read.dropped is None:

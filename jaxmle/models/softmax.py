@@ -3,18 +3,16 @@
 from collections.abc import Sequence
 
 import jax.numpy as jnp
-import numpy as np
 
-from jaxmle.core.tree import is_traced
 from jaxmle.densities import categorical
-from jaxmle.models.classes import NamedClasses, as_codes
+from jaxmle.models.classes import NamedClasses, read_classes
 from jaxmle.models.design import as_design
 from jaxmle.models.model import Model
 from jaxmle.parameters import free
 from jaxmle.terms.objective import as_objective
 from jaxmle.terms.problem import Problem
 from jaxmle.terms.regression import regression
-from jaxmle.terms.rows import check_labels, have_weight
+from jaxmle.terms.rows import check_labels
 
 
 def _predict(params, x):
@@ -49,14 +47,8 @@ def softmax(x, y, weights=None, *, n_classes: int | None = None, labels: Sequenc
     section 5.2.
     """
     check_labels(x=x, y=y, weights=weights)
-    y, classes = as_codes(y, weights)
+    y, n_classes, classes = read_classes(y, weights, n_classes, "softmax regression")
     x, y, labels = as_design(x, y, labels)
-    if classes is not None:
-        n_classes = _named(classes, n_classes)
-    elif n_classes is None:
-        n_classes = _count_classes(y, weights)
-    if n_classes < 2:
-        raise ValueError(f"softmax regression needs two classes or more; there is {n_classes}: check the labels y")
     names = None
     if labels is not None or classes is not None:
         columns = [f"x[{j}]" for j in range(x.shape[1])] if labels is None else labels
@@ -65,28 +57,3 @@ def softmax(x, y, weights=None, *, n_classes: int | None = None, labels: Sequenc
     remarks = None if classes is None else NamedClasses(classes)
     objective = as_objective(regression(categorical, _predict, x, y, weights))
     return Problem(objective, start, "Softmax regression", remarks=remarks)
-
-
-def _named(classes: tuple[str, ...], n_classes: int | None) -> int:
-    """How many classes have names. Raises ``ValueError`` where another number was asked for."""
-    if n_classes not in (None, len(classes)):
-        raise ValueError(
-            f"n_classes is {n_classes} and y has the {len(classes)} classes {', '.join(classes)}: leave n_classes out, "
-            "or number the classes 0, 1, 2, ... yourself"
-        )
-    return len(classes)
-
-
-def _count_classes(y, weights) -> int:
-    if is_traced(y):
-        raise ValueError("inside jit or vmap the labels cannot be looked at: say n_classes= how many classes there are")
-    labels = np.asarray(y)
-    rows = np.flatnonzero(have_weight(weights, len(labels)))
-    if not rows.size:
-        return 2
-    counted = labels[rows]
-    if np.nanmin(counted) < 0:
-        row = int(rows[counted < 0][0])
-        raise ValueError(f"y is {labels[row]} at row {row}: labels are 0, 1, 2, ...; recode them")
-    largest = np.nanmax(counted)
-    return int(largest) + 1 if np.isfinite(largest) else 2

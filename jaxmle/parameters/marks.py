@@ -137,12 +137,13 @@ def correlation_matrix(value, labels: Sequence[str] | None = None) -> Mark:
 def fixed(value, labels: Sequence[str] | None = None) -> Mark:
     """A value that is not fitted: absent from z, from the covariance and from the count of parameters.
 
-    Anything may be fixed, a whole sub-tree too.
+    Anything may be fixed, a whole sub-tree too; a list of floats is an array, as under the other marks.
 
     >>> fixed(4.0).bijection is None
     True
     """
-    return _mark(value, None, labels)
+    is_vector = isinstance(value, list) and bool(value) and all(isinstance(number, float) for number in value)
+    return _mark(jnp.asarray(value) if is_vector else value, None, labels)
 
 
 def tied(path: str) -> Tied:

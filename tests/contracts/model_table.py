@@ -43,8 +43,15 @@ def _softmax_rows(p, y):
     return (logits - special.logsumexp(logits, axis=1, keepdims=True))[np.arange(ROWS), y.astype(int)]
 
 
+def _ordinal_rows(p, y):
+    below = special.expit(np.concatenate([[-np.inf], p["cutpoints"], [np.inf]]) - (X[:, 1:] @ p["beta"])[:, None])
+    return np.log(np.diff(below, axis=1)[np.arange(ROWS), y.astype(int)])
+
+
 COINS = np.array([0, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 1, 0.0])
+CLASSES = np.array([0, 1, 2, 0, 1, 1, 2, 0, 2, 1, 0, 0, 1, 2, 2, 1.0])
 COUNTS = RNG.poisson(np.exp(LINE)).astype(float)
+SPREAD = np.array([0, 5, 1, 2, 30, 3, 0, 9, 40, 2, 14, 70, 1, 22, 8, 55.0])  # more than Poisson's counts do
 OFFSET = 0.4 * RNG.normal(size=ROWS)
 
 TABLE = [
@@ -84,8 +91,22 @@ TABLE = [
     Row(
         "softmax",
         lambda y, w: jm.models.softmax(X, y, w, n_classes=3),
-        np.array([0, 1, 2, 0, 1, 1, 2, 0, 2, 1, 0, 0, 1, 2, 2, 1.0]),
+        CLASSES,
         _softmax_rows,
+    ),
+    Row(
+        "ordinal_regression",
+        lambda y, w: jm.models.ordinal_regression(X[:, 1:], y, w, n_classes=3),
+        CLASSES,
+        _ordinal_rows,
+    ),
+    Row(
+        "negative_binomial_regression",
+        lambda y, w: jm.models.negative_binomial_regression(X, y, w, exposure=np.arange(1.0, ROWS + 1.0)),
+        SPREAD,
+        lambda p, y: stats.nbinom.logpmf(
+            y, p["concentration"], 1 / (1 + np.arange(1.0, ROWS + 1.0) * np.exp(X @ p["beta"]) / p["concentration"])
+        ),
     ),
     Row(
         "poisson_regression",
