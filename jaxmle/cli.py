@@ -22,11 +22,13 @@ _ALIASES = {
     "negative_binomial": "negative_binomial_regression",
     "ordinal": "ordinal_regression",
     "poisson": "poisson_regression",
+    "survival": "survival_regression",
 }
 _COLUMNS = {
     "weights": "the column of case weights: weight 2 equals the row twice",
     "offset": "the column that is added to the linear predictor as it is",
     "exposure": "the column of times or sizes that counts are of",
+    "event": "the column that is 1 where a time ended with the event and 0 where it was censored",
 }
 
 _DEMO_FORMULA = "stackloss ~ airflow + watertemp + acidconc"
@@ -117,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--model", required=True, metavar="NAME", help="one of those that `jaxmle models` lists")
     for option, what in _COLUMNS.items():
         fit.add_argument(f"--{option}", metavar="COLUMN", help=what)
+    fit.add_argument("--family", metavar="NAME", help="that of the times of a survival regression, by default weibull")
     fit.add_argument(
         "--missing",
         choices=("raise", "drop"),
@@ -167,6 +170,7 @@ def _fit(arguments: argparse.Namespace) -> int:
     _check_destination(arguments.json)
     columns = {option: getattr(arguments, option) for option in _COLUMNS}
     named = {option: column for option, column in columns.items() if column is not None}
+    named |= {"family": arguments.family} if arguments.family is not None else {}
     problem = _problem(model, arguments.formula, _read(arguments.data), missing=arguments.missing, **named)
     if arguments.prior_scale is not None:
         problem = problem + jm.priors.normal("beta", scale=arguments.prior_scale)
@@ -178,7 +182,7 @@ def _fit(arguments: argparse.Namespace) -> int:
     print(inference.table())
     if arguments.json is not None:
         request = {"model": name, "formula": arguments.formula, "prior_scale": arguments.prior_scale}
-        request |= {"missing": arguments.missing, **columns}
+        request |= {"missing": arguments.missing, "family": arguments.family, **columns}
         _write_json(arguments.json, request | _results(fit, inference))
     if not fit.ok:
         print(f"jaxmle: not an estimate: {fit.message}", file=sys.stderr)

@@ -374,6 +374,7 @@ def test_models_are_listed_one_to_a_line_with_their_parameters(capsys):
         "ordinal_regression (or ordinal)",
         "poisson_regression (or poisson)",
         "softmax",
+        "survival_regression (or survival)",
     ]
     linear = "linear: Linear regression: y_i ~ Normal(x_i . beta + offset_i, sigma). Parameters: beta, sigma."
     assert lines[0] == linear

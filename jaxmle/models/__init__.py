@@ -3,8 +3,8 @@
 One sample of any univariate density: :func:`distribution`; of some, in everyday names: :func:`normal`,
 :func:`bernoulli`, :func:`binomial`, :func:`poisson`, :func:`exponential`. A response and a design: :data:`linear`,
 :data:`logistic`, :data:`softmax`, :data:`ordinal_regression`, :data:`poisson_regression`,
-:data:`negative_binomial_regression`, each also ``from_formula("y ~ a + C(b)", frame)``. Any mean function:
-:func:`nonlinear_least_squares`.
+:data:`negative_binomial_regression`, :data:`survival_regression`, each also ``from_formula("y ~ a + C(b)", frame)``.
+Any mean function: :func:`nonlinear_least_squares`.
 
 Arrays are taken as they are: no intercept is added to a design. A formula adds its own.
 """
@@ -19,6 +19,7 @@ from jaxmle.models.one_sample import bernoulli, binomial, exponential, normal, p
 from jaxmle.models.ordinal_regression import ordinal_regression
 from jaxmle.models.poisson_regression import poisson_regression
 from jaxmle.models.softmax import softmax
+from jaxmle.models.survival_regression import survival_regression
 
 __all__ = [
     "LeastSquares",
@@ -36,4 +37,5 @@ __all__ = [
     "poisson",
     "poisson_regression",
     "softmax",
+    "survival_regression",
 ]

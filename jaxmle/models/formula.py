@@ -11,7 +11,7 @@ from jaxmle.core.tree import is_array, is_traced
 from jaxmle.models.classes import are_names
 from jaxmle.models.frame import Gaps, as_pandas, as_plain, column_names, name_rows
 
-ROW_OPTIONS = ("weights", "offset", "exposure", "trials")  # those of a model that have one number for each row
+ROW_OPTIONS = ("weights", "offset", "exposure", "trials", "event")  # those of a model that have one number for each row
 
 
 class Read(NamedTuple):

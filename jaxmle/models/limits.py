@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle.core import status as codes
+from jaxmle.models.design import END
 from jaxmle.models.sample import Sample
 from jaxmle.models.starts_real import exponential_limit
 from jaxmle.terms.objective import whole_tree
@@ -100,10 +101,23 @@ def at_extremes(objective: Any, params):
 
 
 def without_events(objective, params):
-    """Diverging where nothing was counted and the probability of that has become one to rounding, so that no slope is
-    left to tell which way the parameters have gone."""
+    """Diverging where nothing was counted, and that has become certain."""
     term = _likelihood(objective)
-    nothing = jnp.all(counted_column(term.y, term.weights) == 0)
+    return _diverging_if_certain(term, params, jnp.all(counted_column(term.y, term.weights) == 0))
+
+
+def all_censored(objective, params):
+    """Diverging where every time was censored, and that has become certain."""
+    term = _likelihood(objective)
+    end = term.x.get(END) if isinstance(term.x, dict) else None
+    if end is None:
+        return jnp.asarray(codes.CONVERGED)
+    return _diverging_if_certain(term, params, jnp.all(counted_column(end, term.weights) == jnp.inf))
+
+
+def _diverging_if_certain(term, params, nothing):
+    """Diverging where ``nothing`` happened, and the probability of that is one to rounding, so that no slope is left to
+    tell which way the parameters have gone."""
 
     def is_certain():
         value = term(params)

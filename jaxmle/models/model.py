@@ -33,7 +33,7 @@ class Model:
         ``cr(a, df=4)`` splines, ``C(b, contr.sum)`` and ``C(b, contr.treatment("base"))`` codings of categories;
         ``frame``, pandas or polars; ``missing``, what becomes of rows with a missing value in what is used: "raise",
         or "drop", which the table then reports. Options are those of the model itself; ``weights``, ``offset``,
-        ``exposure`` and ``trials`` may be names of columns.
+        ``exposure``, ``trials`` and ``event`` may be names of columns.
 
         Errors: ``ValueError`` for a formula that cannot be read, a column that the frame does not have, weights and the
         like whose rows pandas labels differently, missing values (which rows), or a response that is not one column of

@@ -18,14 +18,16 @@ class Redesign:
 
     ``build`` is the model; ``spec`` what formulaic keeps of a design; ``columns`` those that it is made of; ``named``
     the columns of its options ("offset", "exposure", "trials"); ``given``, options that were given as arrays, which a
-    new frame cannot replace; ``rest``, what the model must be told since new rows have no response.
+    new frame cannot replace; ``rest``, what the model must be told since new rows have no response, nor an event.
     """
 
     def __init__(self, build: Callable[..., Problem], spec: Any, columns: set[str], options: dict[str, Any]):
         self.build, self.spec, self.columns = build, spec, columns
-        self.named = {key: value for key, value in options.items() if isinstance(value, str) and key != "weights"}
-        self.given = [key for key in ("offset", "exposure", "trials") if key in options and key not in self.named]
+        beside = {key: value for key, value in options.items() if key in ("offset", "exposure", "trials")}
+        self.named = {key: value for key, value in beside.items() if isinstance(value, str)}
+        self.given = [key for key in beside if key not in self.named]
         self.rest = {"n_classes": 2} if "n_classes" in inspect.signature(build).parameters else {}
+        self.has_event = options.get("event") is not None
 
     def __call__(self, frame):
         """The rows x of the regression. Raises ``ValueError`` for columns that are not there, missing values and
@@ -41,6 +43,7 @@ class Redesign:
             raise ValueError(f"{gaps.sentence()}; drop or fill these rows of the new frame first")
         x = self._matrix(used)
         options = {key: numbers_of(used[column], key) for key, column in self.named.items()}
+        options |= {"event": np.ones(len(x))} if self.has_event else {}
         term: Any = self.build(x, np.zeros(len(x)), **self.rest, **options).objective.terms[0]
         return term.x
 

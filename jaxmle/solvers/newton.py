@@ -185,10 +185,11 @@ class Newton(eqx.Module):
         def again(carry):
             found, exact, _ = carry
             found = step(exact)
-            near = ~exact & (found.left < self.switch)
+            near = ~exact & ((found.left < self.switch) | (~jnp.isfinite(found.left) & (self.switch > 0)))
             return found, exact | near, near
 
-        if two_curvatures:  # once more, with the exact curvature, where the Gauss-Newton one sees little left to gain
+        # Once more, with the exact curvature, where the Gauss-Newton one sees little left to gain, or is indefinite.
+        if two_curvatures:
             nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(step, state.exact))
             start = nothing, state.exact, jnp.ones((), bool)
             found, exact, _ = jax.lax.while_loop(lambda carry: carry[-1], again, start)

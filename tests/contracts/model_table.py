@@ -48,6 +48,11 @@ def _ordinal_rows(p, y):
     return np.log(np.diff(below, axis=1)[np.arange(ROWS), y.astype(int)])
 
 
+def _weibull_rows(p, y):
+    times = stats.weibull_min(p["c"], scale=np.exp(X @ p["beta"]))
+    return np.where(COINS == 1, times.logpdf(y), times.logsf(y))
+
+
 COINS = np.array([0, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 1, 0.0])
 CLASSES = np.array([0, 1, 2, 0, 1, 1, 2, 0, 2, 1, 0, 0, 1, 2, 2, 1.0])
 COUNTS = RNG.poisson(np.exp(LINE)).astype(float)
@@ -99,6 +104,12 @@ TABLE = [
         lambda y, w: jm.models.ordinal_regression(X[:, 1:], y, w, n_classes=3),
         CLASSES,
         _ordinal_rows,
+    ),
+    Row(
+        "survival_regression",
+        lambda y, w: jm.models.survival_regression(X, y, w, event=COINS),
+        np.abs(NOISE) + 0.1,
+        _weibull_rows,
     ),
     Row(
         "negative_binomial_regression",

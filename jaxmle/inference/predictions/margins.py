@@ -130,7 +130,7 @@ def margins(
     frame = getattr(design, "columns", ())
     chosen = columns_of(term, fit.space, columns, what == "dydx", frame)
     if columns is None:
-        matter = leaves_that_matter(term, fit.space.params(fit.z), _kind(term))
+        matter = leaves_that_matter(term, fit.space, fit.z, _kind(term))
         chosen = [column for column in chosen if column.leaf in matter]
         if not chosen:
             raise ValueError(

@@ -1,35 +1,34 @@
 """New rows to predict, shaped like those of a fitted regression."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jaxmle.core.tree import as_array, is_traced, named_leaves
+from jaxmle.core.tree import as_array, is_array, is_traced, named_leaves
 from jaxmle.parameters.space import Space
 from jaxmle.terms import rows as row_tools
 
 _LOG = re.compile(r"log\((\w+)\)")  # how a leaf is called that holds a logarithm
 
 
-def new_rows(new_data: Any, x: Any, space: Space, design: Callable | None = None):
-    """``new_data`` as rows like those of ``x``, the design of the fit; ``x`` itself where it is None.
+def new_rows(new_data: Any, x: Any, space: Space, design: Callable | None, idle: Callable[[], Collection[str]]):
+    """``new_data`` as rows like those of ``x``, the design of the fit, of which what ``idle()`` names may be missing.
 
     A data frame is made into a design as that of the fit was (``design``), where it came from a formula; else it is
     taken by the labels of the coefficients where the design is one array, by its columns' names where it is a dict.
     Raises ``TypeError`` for another structure, ``ValueError`` for other shapes or missing columns.
     """
-    if new_data is None:
-        return x
     names = design_labels(x, space)
     logs = _logs(x)
     if design is not None and hasattr(new_data, "columns") and not _has_labels(new_data, names):
         new_data = design(new_data)
     if hasattr(new_data, "columns") and hasattr(new_data, "to_numpy"):
-        new_data = _from_frame(new_data, x, names)
-    new = row_tools.as_rows(_with_logs(new_data, logs), "new_data")
+        new_data = _from_frame(new_data, x, names, idle)
+    new = row_tools.as_rows(_with_logs(_with_idle(new_data, x, idle), logs), "new_data")
     old = jax.tree_util.tree_structure(x, is_leaf=row_tools.is_shared)
     if jax.tree_util.tree_structure(new, is_leaf=row_tools.is_shared) != old:
         raise TypeError(
@@ -111,13 +110,16 @@ def _has_labels(frame, names) -> bool:
     return names is not None and set(names[1]) <= set(map(str, frame.columns))
 
 
-def _from_frame(frame, x, names):
+def _from_frame(frame, x, names, idle):
     """The columns of a frame that the fit was made with: an array where the design is one, else a dict."""
     columns = list(map(str, frame.columns))
     if isinstance(x, dict):
         named = {} if names is None or names[0] not in x else {names[0]: list(names[1])}
         called = {leaf: name for name, leaf in _logs(x).items()}
-        given = {key: called.get(key, key) for key, leaf in x.items() if not row_tools.is_shared(leaf)}
+        own = [key for key, leaf in x.items() if not row_tools.is_shared(leaf)]
+        absent = [key for key in own if called.get(key, key) not in columns and (names is None or key != names[0])]
+        unasked = idle() if absent else ()
+        given = {key: called.get(key, key) for key in own if key not in absent or key not in unasked}
         wanted = [name for key in given for name in named.get(key, [given[key]])]
     else:
         wanted = columns if names is None else list(names[1])
@@ -128,9 +130,24 @@ def _from_frame(frame, x, names):
             "the names of the coefficients, an array, or jm.predict the problem that a formula made"
         )
     if isinstance(x, dict):
-        shared = {key: leaf for key, leaf in x.items() if key not in given}
+        shared = {key: leaf for key, leaf in x.items() if key not in own}
         return shared | {given[key]: frame[named.get(key, given[key])].to_numpy() for key in given}
     return frame[wanted].to_numpy()
+
+
+def _with_idle(new_data, x, idle):
+    """``new_data`` with what makes no difference as it was in the first row of the fit, where it is left out."""
+    if not isinstance(x, dict) or (isinstance(new_data, dict) and x.keys() <= new_data.keys()):
+        return new_data
+    unasked = idle()
+    rest = [key for key in x if key not in unasked]
+    if not isinstance(new_data, dict) and len(rest) == 1 < len(x):
+        new_data = {rest[0]: new_data}
+    if not isinstance(new_data, dict) or not rest or not np.shape(new_data.get(rest[0])):
+        return new_data
+    rows = np.shape(new_data[rest[0]])[0]
+    absent = [key for key in unasked if key not in new_data and is_array(x[key])]
+    return new_data | {key: jnp.broadcast_to(x[key][:1], (rows, *x[key].shape[1:])) for key in absent}
 
 
 def _like(new, fitted):

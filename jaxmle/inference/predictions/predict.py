@@ -16,6 +16,7 @@ from jaxmle.inference.predictions.quantity import (
     QUANTILE,
     check_kind,
     is_discrete,
+    leaves_that_matter,
     parts_of,
     quantity_of,
     the_regression,
@@ -25,7 +26,7 @@ from jaxmle.tables import Row, Table
 from jaxmle.terms.objective import Term
 from jaxmle.terms.predictor import over_rows
 from jaxmle.terms.problem import Problem
-from jaxmle.terms.rows import open_shared
+from jaxmle.terms.rows import is_shared, open_shared
 
 _MOST_ROWS = 30
 
@@ -89,7 +90,8 @@ def predict(
         new_data: rows shaped like ``x`` of the regression, with another number of them; for a model of ``jm.models``
             its design (a data frame with the columns of the design will do), or a dict of ``x`` and of ``offset`` or
             ``exposure`` where it has them; for a model from a formula a data frame with the columns that the formula
-            names. None is the data of the fit.
+            names. None is the data of the fit. What the prediction does not depend on, the end of a censored time,
+            may be left out.
         kind: "mean" of the response; "linear", the first of the density's parameters that moves with the row (log
             odds, log rate, location); "probability" of a one, of a success, or of each class; "quantile" of the
             response at ``q``. Mean and quantile of a censored response are those it would have without censoring.
@@ -122,9 +124,17 @@ def predict(
     check_one_fit(fit, "jm.predict")
     alpha = as_alpha(alpha)
     term = the_regression(objective)
-    rows = new_rows(new_data, term.x, fit.space, objective.design if isinstance(objective, Problem) else None)
+    design = objective.design if isinstance(objective, Problem) else None
+    rows = term.x if new_data is None else new_rows(new_data, term.x, fit.space, design, lambda: _idle(term, fit, kind))
     cov = covariance_for(objective, fit, covariance)
     return _predict(term, fit.space.unlabelled, fit.z, cov, rows, q, alpha, kind=kind)
+
+
+def _idle(term, fit, kind) -> set[str]:
+    """The names of what a row holds and the prediction does not depend on: the end of a censored time."""
+    matter = leaves_that_matter(term, fit.space, fit.z, kind)
+    leaves = jax.tree_util.tree_leaves_with_path(term.x, is_leaf=is_shared)
+    return set(term.x) - {path[0].key for place, (path, _) in enumerate(leaves) if place in matter}
 
 
 @compiled

@@ -7,7 +7,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from jaxmle.core.compiled import compiled
 from jaxmle.core.dependence import dependence
 from jaxmle.core.tree import is_traced
 from jaxmle.terms import rows as row_tools
@@ -68,7 +70,7 @@ def quantity_of(term: Regression, space, z, kind: str) -> Quantity:
     if not moving:
         raise ValueError("the predictor of this regression depends on no free parameter, so no prediction varies")
     if kind == LINEAR:
-        first = next((j for j in moving if j in _varying(term, space.params(z))), moving[0])
+        first = _first_that_varies(term, space, z, moving)
         return Quantity(lambda parts, q: parts[first], None)
     function = _function(term.density, kind)
     shapes, treedef = _one_row(term, space.params(z))
@@ -93,16 +95,40 @@ def parts_of(term: Regression, params, row) -> list[Any]:
     return jax.tree_util.tree_leaves(term.predict(params, row))
 
 
-def _varying(term, params) -> set[int]:
-    """Which leaves of eta depend on the row."""
-    return {j for j, used in enumerate(_dependence_on_rows(term, lambda term: term.predictions(params))) if used}
+def _first_that_varies(term, space, z, moving) -> int:
+    """The first of the ``moving`` leaves of eta that depends on the row; the first of all where none does."""
+    params = space.params(z)
+    used = _dependence_on_rows(term, lambda term: term.predictions(params))
+    return next((j for j in moving if used[j]), moving[0])
 
 
-def leaves_that_matter(term: Regression, params, kind: str) -> set[int]:
-    """Which leaves of a row the quantity of ``kind`` depends on."""
+def leaves_that_matter(term: Regression, space, z, kind: str) -> set[int]:
+    """Which leaves of a row the quantity of ``kind`` depends on; looked up where it was asked of the same shapes."""
+    if is_traced((term, space, z)):
+        return _matter(term, space, z, kind)
+    with jax.ensure_compile_time_eval():  # inside somebody's jit too
+        return set(map(int, np.flatnonzero(_mask(term, space.unlabelled, z, kind=kind))))
+
+
+@compiled
+def _mask(term, space, z, *, kind):
+    matter = _matter(term, space, z, kind)
+    return jnp.asarray([place in matter for place in range(len(_leaves_of_row(term)))])
+
+
+def _leaves_of_row(term) -> list:
+    return jax.tree_util.tree_leaves(term.x, is_leaf=row_tools.is_shared)
+
+
+def _matter(term, space, z, kind) -> set[int]:
+    params = space.params(z)
+    if kind == LINEAR:
+        first = _first_that_varies(term, space, z, term.predictor_at(space.lift, space.point(z)).moving)
+        return _dependence_on_rows(term, lambda term: term.predictions(params))[first]
     function = _function(term.density, kind)
+    given = (jnp.asarray(0.5, z.dtype),) if kind == QUANTILE else ()
     return set().union(
-        *_dependence_on_rows(term, lambda term: jax.vmap(lambda eta: function(*eta))(term.predictions(params)))
+        *_dependence_on_rows(term, lambda term: jax.vmap(lambda eta: function(*given, *eta))(term.predictions(params)))
     )
 
 
