@@ -143,7 +143,7 @@ def _with_idle(new_data, x, idle):
     rest = [key for key in x if key not in unasked]
     if not isinstance(new_data, dict) and len(rest) == 1 < len(x):
         new_data = {rest[0]: new_data}
-    if not isinstance(new_data, dict) or not rest or not np.shape(new_data.get(rest[0])):
+    if not isinstance(new_data, dict) or not rest or np.ndim(new_data.get(rest[0], 0.0)) == 0:
         return new_data
     rows = np.shape(new_data[rest[0]])[0]
     absent = [key for key in unasked if key not in new_data and is_array(x[key])]
