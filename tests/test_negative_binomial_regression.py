@@ -80,6 +80,8 @@ def test_a_prior_makes_nothing_counted_fit():
     problem = MODEL(X, np.zeros(150)) + jm.priors.normal("beta") + jm.priors.gamma("concentration", 2.0, 1.0)
     fit = jm.fit(problem)
     assert fit.ok, fit.message
+    certain = MODEL(X[:, :1], np.zeros(150)) + jm.priors.normal("beta", loc=-60.0, scale=0.1)
+    assert jm.fit(certain + jm.priors.gamma("concentration", 2.0, 1.0)).ok
 
 
 @pytest.mark.parametrize("scale", [0.1, 1e3, 1e7])

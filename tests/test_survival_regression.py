@@ -1,5 +1,6 @@
 """Survival regression: against published fits, identities with other models, and times that cannot be."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -123,9 +124,9 @@ def test_predictions_need_no_event():
 @pytest.mark.parametrize(
     "y, event, message",
     [
-        (Y, EVENT + 1, r"x leaf 'end of the time \(event 0 or 1, time above 0\)' is missing .* at row 0"),
+        (Y, EVENT + 1, r"x leaf 'end of the time \(event 0 or 1, time from 0 on\)' is missing .* at row 0"),
         (np.where(np.arange(42) == 27, -1.0, Y), EVENT, r"y is -1.0 at row 27"),
-        (np.where(np.arange(42) == 24, -1.0, Y), EVENT, r"time above 0\)' is missing \(NaN\) at row 24 \(1 such row"),
+        (np.where(np.arange(42) == 24, -1.0, Y), EVENT, r"time from 0 on\)' is missing \(NaN\) at row 24 \(1 such row"),
         (np.where(np.arange(42) == 3, 0.0, Y), EVENT, "y is 0.0 at row 3"),
         (np.where(np.arange(42) == 3, np.nan, Y), EVENT, "y is missing .* at row 3"),
     ],
@@ -139,7 +140,9 @@ def test_what_is_no_family_or_has_other_rows():
     with pytest.raises(ValueError, match="no family 'cauchy' of times; the families are: exponential, gamma"):
         MODEL(X, Y, family="cauchy")
     with pytest.raises(ValueError, match=r"event has shape \(40,\)"):
-        jm.fit(MODEL(X, Y, event=EVENT[:40]))
+        MODEL(X, Y, event=EVENT[:40])
+    with pytest.raises(ValueError, match=r"'x.offset' has shape \(1,\)"):
+        MODEL(X, Y, offset=np.ones(1))
     with pytest.raises(TypeError, match="linear has no option event"):
         jm.models.linear.from_formula("weeks ~ group", FRAME, event="relapsed")
 
@@ -147,6 +150,59 @@ def test_what_is_no_family_or_has_other_rows():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_times_that_were_all_censored_are_no_maximum(family):
     assert jm.fit(MODEL(X, Y, event=np.zeros(42), family=family)).status == jm.status.DIVERGING
+
+
+@pytest.mark.parametrize(
+    "x, y, event",
+    [
+        (X, np.exp(X @ [1.0, 0.5]), np.ones(42)),
+        (X, np.exp(X @ [1.0, 0.5]), np.arange(42) > 0),
+        (X[:, :1], 1.0 + np.arange(42.0), np.arange(42) == 41),
+        (X[:, :1], 3.0 * np.ones(42), np.ones(42)),
+    ],
+    ids=["all ended", "one censored", "the longest", "all equal"],
+)
+@pytest.mark.parametrize("family", FAMILIES[1:])
+def test_times_without_noise_have_no_maximum(family, x, y, event):
+    """They were converged to rounding, stalled, or out of steps."""
+    assert jm.fit(MODEL(x, y, event=event, family=family)).status == jm.status.UNBOUNDED
+
+
+def test_a_time_censored_beyond_the_line_is_noise():
+    y, event = np.where(np.arange(42) == 5, 40.0, 3.0), np.arange(42) != 5
+    assert jm.fit(MODEL(X[:, :1], y, event=event)).ok
+
+
+def test_where_it_is_unbounded_a_prior_helps():
+    problem = MODEL(X[:, :1], 3.0 * np.ones(42), family="lognormal") + jm.priors.inverse_gamma("s", 2.0, 1.0)
+    assert jm.fit(problem).ok
+
+
+def test_lanes_and_traces():
+    alone = jm.fit(MODEL(X, 2.0 * Y, event=EVENT)).params
+    lanes = jax.vmap(lambda y: jm.fit(MODEL(X, y, event=EVENT)).params)(np.stack([Y, 2.0 * Y]))
+    traced = jax.jit(lambda x, event: jm.fit(MODEL(x, 2.0 * Y, event=event)).params)(X, EVENT)
+    for found in (jax.tree.map(lambda leaf: leaf[1], lanes), traced):
+        np.testing.assert_allclose(found["beta"], alone["beta"], rtol=1e-9)
+
+
+def test_rows_with_missing_values_are_dropped_with_their_events():
+    frame = FRAME.assign(weeks=FRAME.weeks.where(FRAME.index != 4), known=0.1)
+    frame["relapsed"] = frame.relapsed.astype(float).where(frame.index != 30)
+    kept = frame.dropna()
+    for event in ("relapsed", frame.relapsed.to_numpy()):
+        problem = MODEL.from_formula("weeks ~ group", frame, event=event, offset="known", missing="drop")
+        whole = MODEL.from_formula("weeks ~ group", kept, event="relapsed", offset="known")
+        np.testing.assert_allclose(jm.fit(problem).params["beta"], jm.fit(whole).params["beta"], rtol=1e-9)
+        new = jm.predict(problem, jm.fit(problem), kept.drop(columns=["weeks", "relapsed"]))
+        np.testing.assert_allclose(new.value, jm.predict(whole, jm.fit(whole)).value, rtol=1e-9)
+
+
+@pytest.mark.parametrize("new", [{"X": X[:2]}, {"x": X[:2], "off": Y[:2]}])
+def test_other_rows_are_refused_by_the_names_that_are_wanted(new):
+    problem = MODEL(X, Y, event=EVENT)
+    with pytest.raises(TypeError, match="and the fit was made with the leaves x; give the same tree"):
+        jm.predict(problem, jm.fit(problem), new)
 
 
 def test_the_command_line_fits_it(tmp_path, capsys):

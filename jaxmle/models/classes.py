@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from jaxmle.core.tree import is_traced
@@ -26,9 +27,12 @@ def read_classes(y: Any, weights, n_classes: int | None, model: str, ordered: bo
     not looked at.
 
     Raises ``ValueError`` for a missing class, numbers among texts, names that have no order, another number of names
-    than ``n_classes``, numbers from which it cannot be counted, or fewer than two classes.
+    than ``n_classes``, numbers from which it cannot be counted, or fewer than two classes; ``TypeError`` where
+    ``n_classes`` is no whole number.
     """
     names = None
+    if n_classes is not None and (isinstance(n_classes, bool) or not isinstance(n_classes, int | np.integer)):
+        raise TypeError(f"n_classes must be a whole number, how many classes there are; it is {n_classes!r}")
     if are_names(y):
         if ordered:
             _refuse_unordered(y)
@@ -50,7 +54,8 @@ def _count(y, weights, all_there: bool) -> int:
     """One more than the largest number; where ``all_there``, refused unless each class has a row."""
     if is_traced(y):
         raise ValueError("inside jit or vmap the labels cannot be looked at: say n_classes= how many classes there are")
-    labels = np.asarray(as_response(y))
+    with jax.ensure_compile_time_eval():  # y is known where the design is not
+        labels = np.asarray(as_response(y))
     rows = np.flatnonzero(have_weight(weights, len(labels)))
     counted = labels[rows]
     there = np.unique(counted[np.isfinite(counted)])
@@ -80,6 +85,7 @@ def _refuse_unordered(y):
 def _coded(y: Any, weights) -> tuple[np.ndarray, tuple[str, ...]]:
     """Names as numbers from zero, and the name of each."""
     rows, labels = have_weight(weights, len(y)), np.asarray(y, dtype=object)
+    rows = rows if rows.any() else ~rows
     gaps = [int(row) for row in np.flatnonzero(rows) if _is_missing(labels[row])]
     if gaps:
         many = f"{len(gaps)} such row{'s' * (len(gaps) > 1)}, counted from zero"

@@ -9,7 +9,7 @@ from jaxmle.parameters import free
 from jaxmle.terms.rows import check_labels, check_weights_shape
 
 LOG_EXPOSURE = "log(exposure), exposure > 0"  # what the message about a row that has none calls it
-END = "end of the time (event 0 or 1, time above 0)"  # and what is no event
+END = "end of the time (event 0 or 1, time from 0 on)"  # and what is no event
 
 
 def as_design(x, y, labels: Sequence[str] | None = None, **others):

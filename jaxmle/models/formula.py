@@ -147,7 +147,8 @@ def _two_sides(formula, matrices) -> tuple[Any, Any]:
     if y.shape[1] != 1:
         raise ValueError(
             f"the response of {formula!r} becomes {y.shape[1]} columns ({', '.join(map(str, y.columns))}): give one "
-            "column of numbers, text labels as 0, 1, 2, ... (softmax takes a column of texts by its bare name)"
+            "column of numbers, text labels as 0, 1, 2, ... (softmax takes a column of texts by its bare name, "
+            "ordinal regression one of ordered categories)"
         )
     if x.shape[1] == 0:
         raise ValueError(f"the formula {formula!r} leaves no columns to fit; write 'y ~ 1' for a constant alone")

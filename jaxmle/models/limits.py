@@ -7,12 +7,14 @@ import jax.numpy as jnp
 
 from jaxmle.core import status as codes
 from jaxmle.models.design import END
+from jaxmle.models.line_start import least_squares_line
 from jaxmle.models.sample import Sample
 from jaxmle.models.starts_real import exponential_limit
 from jaxmle.terms.objective import whole_tree
 from jaxmle.terms.rows import counted_column
 
 _SLACK = 16.0  # a scale is no more than this many rounding errors of the observations
+_SLACK_OF_LINES = 4096.0  # the same, of least squares
 _ONE_SIDED = 10.0  # the log of a kappa with which no observation lies on one side
 _HALF = 1e5  # a skewness parameter with which one side of the density is empty
 _ASIDE = 1e-7  # how far from a corner its slopes are taken, in units of the scale
@@ -101,18 +103,34 @@ def at_extremes(objective: Any, params):
 
 
 def without_events(objective, params):
-    """Diverging where nothing was counted, and that has become certain."""
+    """Diverging where nothing was counted, and that has become certain; with a prior it may be."""
     term = _likelihood(objective)
+    if len(objective.terms) > 1:
+        return jnp.asarray(codes.CONVERGED)
     return _diverging_if_certain(term, params, jnp.all(counted_column(term.y, term.weights) == 0))
 
 
 def all_censored(objective, params):
-    """Diverging where every time was censored, and that has become certain."""
+    """Diverging where every time was censored, and that has become certain; with a prior it may be."""
     term = _likelihood(objective)
     end = term.x.get(END) if isinstance(term.x, dict) else None
-    if end is None:
+    if end is None or len(objective.terms) > 1:
         return jnp.asarray(codes.CONVERGED)
     return _diverging_if_certain(term, params, jnp.all(counted_column(end, term.weights) == jnp.inf))
+
+
+def on_a_line(term):
+    """Whether the logs of all times that ended with the event are what their covariates say, to rounding, and no time
+    was censored beyond that: the spread of the noise then has no maximum but zero."""
+    rows = term.x if isinstance(term.x, dict) else {"x": term.x}
+    y, x = term.y, rows["x"]
+    logs = jnp.log(jnp.where(y > 0, y, 1.0)) - rows.get("offset", jnp.zeros_like(y))
+    weights = jnp.ones_like(y) if term.weights is None else term.weights.astype(y.dtype)
+    ended = rows[END] == y if END in rows else jnp.ones(y.shape, bool)
+    beta, spread = least_squares_line(x, logs, jnp.where(ended, weights, 0.0))
+    rounding = _SLACK_OF_LINES * jnp.finfo(y.dtype).eps * jnp.maximum(jnp.max(jnp.abs(logs)), 1.0)
+    beyond = ~ended & (weights > 0) & (logs - x @ beta > rounding)
+    return (spread <= rounding) & ~jnp.any(beyond)
 
 
 def _diverging_if_certain(term, params, nothing):

@@ -18,7 +18,8 @@ class Redesign:
 
     ``build`` is the model; ``spec`` what formulaic keeps of a design; ``columns`` those that it is made of; ``named``
     the columns of its options ("offset", "exposure", "trials"); ``given``, options that were given as arrays, which a
-    new frame cannot replace; ``rest``, what the model must be told since new rows have no response, nor an event.
+    new frame cannot replace; ``rest``, what the model must be told since new rows have no response; ``has_event``,
+    whether it must be told of events, which they have none of either.
     """
 
     def __init__(self, build: Callable[..., Problem], spec: Any, columns: set[str], options: dict[str, Any]):

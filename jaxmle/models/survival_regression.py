@@ -1,13 +1,15 @@
 """Survival regression: times that end with an event or are censored before, longer or shorter by the covariates."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from jaxmle import densities
+from jaxmle.core import status as codes
 from jaxmle.models.design import END, as_column, as_design, as_rows_of, as_weights, line
-from jaxmle.models.limits import all_censored
+from jaxmle.models.limits import all_censored, on_a_line
 from jaxmle.models.line_start import least_squares_line
 from jaxmle.models.model import Model
 from jaxmle.parameters import free, positive
@@ -17,20 +19,21 @@ from jaxmle.terms.regression import regression
 
 
 class _Family(NamedTuple):
-    """``parameters(log_scale, shape)`` of the density, what its shape is called, and the shape of log times that have
-    the standard deviation ``s``, roughly."""
+    """``parameters(log_scale, shape)`` of the density, what its shape is called, the shape of log times that have the
+    standard deviation ``s``, roughly, and the standard deviation of that shape."""
 
     parameters: Callable
     shape: str | None = None
-    start: Callable | None = None
+    shape_of: Callable = lambda s: s
+    spread_of: Callable = lambda shape: shape
 
 
 _FAMILIES = {
     "exponential": _Family(lambda log_scale, _: (jnp.exp(log_scale),)),
-    "gamma": _Family(lambda log_scale, a: (a, jnp.exp(log_scale)), "a", lambda s: 1 / s**2),
-    "loglogistic": _Family(lambda log_scale, c: (c, jnp.exp(log_scale)), "c", lambda s: 1.8 / s),
-    "lognormal": _Family(lambda log_scale, s: (log_scale, s), "s", lambda s: s),
-    "weibull": _Family(lambda log_scale, c: (c, jnp.exp(log_scale)), "c", lambda s: 1.3 / s),
+    "gamma": _Family(lambda log_scale, a: (a, jnp.exp(log_scale)), "a", lambda s: s**-2, lambda a: a**-0.5),
+    "loglogistic": _Family(lambda log_scale, c: (c, jnp.exp(log_scale)), "c", lambda s: 1.8 / s, lambda c: 1.8 / c),
+    "lognormal": _Family(lambda log_scale, s: (log_scale, s), "s"),
+    "weibull": _Family(lambda log_scale, c: (c, jnp.exp(log_scale)), "c", lambda s: 1.3 / s, lambda c: 1.3 / c),
 }
 _SPREADS = 0.01, 10.0  # of log times, between which a fit begins
 
@@ -45,6 +48,20 @@ class _Predictor(NamedTuple):
         family = _FAMILIES[self.family]
         found = family.parameters(line(params, row), params[family.shape] if family.shape else None)
         return (*found, row[END]) if isinstance(row, dict) and END in row else found
+
+
+class _Limit(NamedTuple):
+    """What objects to an estimate: times that were all censored, or that are what the covariates say without noise."""
+
+    family: str
+
+    def __call__(self, objective, params):
+        censored, family = all_censored(objective, params), _FAMILIES[self.family]
+        if family.shape is None or len(objective.terms) > 1:
+            return censored
+        small = family.spread_of(params[family.shape]) <= 1.001 * _SPREADS[0]
+        exact = jax.lax.cond(small, lambda: on_a_line(objective.terms[0]), lambda: jnp.zeros((), bool))
+        return jnp.where(exact, codes.UNBOUNDED, censored)
 
 
 @Model
@@ -76,7 +93,7 @@ def survival_regression(
 
     Errors: ``ValueError`` for an unknown family, shapes that do not fit, pandas rows labelled differently,
     ``TypeError`` for columns that are not numbers; from ``jm.fit`` ``ValueError`` for times that are not positive, or
-    events that are neither 0 nor 1.
+    events that are neither 0 nor 1 (a censored time may be 0).
 
     >>> import jax.numpy as jnp
     >>> import jaxmle as jm
@@ -86,29 +103,31 @@ def survival_regression(
 
     Source: Kalbfleisch and Prentice (2002), The statistical analysis of failure time data, section 2.3.3.
     """
-    if family not in _FAMILIES:
+    if not isinstance(family, str) or family not in _FAMILIES:
         raise ValueError(f"there is no family {family!r} of times; the families are: {', '.join(_FAMILIES)}")
     x, y, labels = as_design(x, y, labels, weights=weights, event=event, offset=offset)
     y = y.astype(x.dtype)
     rows, density = as_rows_of(x, offset), getattr(densities, family)
-    start = _start(rows, y, weights, labels, _FAMILIES[family])
     if event is not None:
         rows = (rows if isinstance(rows, dict) else {"x": rows}) | {
             END: _ends(y, as_column(event, "event", "the event"))
         }
         density = densities.censored(density)
-    term = regression(density, _Predictor(family), rows, y, weights)
-    return Problem(as_objective(term), start, f"{family.capitalize()} survival regression", all_censored)
+    term: Any = regression(density, _Predictor(family), rows, y, weights)
+    term.check_structure()
+    start = _start(rows, y, weights, labels, _FAMILIES[family])
+    return Problem(as_objective(term), start, f"{family.capitalize()} survival regression", _Limit(family))
 
 
 def _start(rows, y, weights, labels, family: _Family) -> dict:
     """Least squares of the logs of the times, censored or not."""
     logs = jnp.log(jnp.where(y > 0, y, 1.0))
-    x, logs = (rows["x"], logs - rows["offset"]) if isinstance(rows, dict) else (rows, logs)
+    x = rows["x"] if isinstance(rows, dict) else rows
+    logs = logs - rows["offset"] if isinstance(rows, dict) and "offset" in rows else logs
     beta, spread = least_squares_line(x, logs, as_weights(weights, y))
     start = {"beta": free(beta, labels)}
-    if family.shape is not None and family.start is not None:
-        start[family.shape] = positive(family.start(jnp.clip(spread, *_SPREADS)))
+    if family.shape is not None:
+        start[family.shape] = positive(family.shape_of(jnp.clip(spread, *_SPREADS)))
     return start
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxmle.core.tree import as_number
 from jaxmle.parameters import bijections
@@ -137,12 +138,15 @@ def correlation_matrix(value, labels: Sequence[str] | None = None) -> Mark:
 def fixed(value, labels: Sequence[str] | None = None) -> Mark:
     """A value that is not fitted: absent from z, from the covariance and from the count of parameters.
 
-    Anything may be fixed, a whole sub-tree too; a list of floats is an array, as under the other marks.
+    Anything may be fixed, a whole sub-tree too; a list of nothing but floats is an array, as under the other
+    marks.
 
     >>> fixed(4.0).bijection is None
     True
     """
-    is_vector = isinstance(value, list) and bool(value) and all(isinstance(number, float) for number in value)
+    is_vector = (
+        isinstance(value, list) and bool(value) and all(isinstance(number, float | np.floating) for number in value)
+    )
     return _mark(jnp.asarray(value) if is_vector else value, None, labels)
 
 

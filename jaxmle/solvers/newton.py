@@ -185,10 +185,12 @@ class Newton(eqx.Module):
         def again(carry):
             found, exact, _ = carry
             found = step(exact)
-            near = ~exact & ((found.left < self.switch) | (~jnp.isfinite(found.left) & (self.switch > 0)))
+            indefinite = jnp.isposinf(found.left) & (self.switch > 0)
+            near = ~exact & ((found.left < self.switch) | indefinite)
             return found, exact | near, near
 
-        # Once more, with the exact curvature, where the Gauss-Newton one sees little left to gain, or is indefinite.
+        # Once more, with the exact curvature, where the Gauss-Newton one sees little left to gain, or is indefinite
+        # (unless it is to be kept to the end).
         if two_curvatures:
             nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(step, state.exact))
             start = nothing, state.exact, jnp.ones((), bool)

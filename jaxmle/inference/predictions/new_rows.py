@@ -33,7 +33,7 @@ def new_rows(new_data: Any, x: Any, space: Space, design: Callable | None, idle:
     if jax.tree_util.tree_structure(new, is_leaf=row_tools.is_shared) != old:
         raise TypeError(
             f"new_data is not shaped like the data of the fit: it has {_described(new_data, {})}, and the fit was made "
-            f"with {_described(x, logs)}; give the same tree with other rows"
+            f"with {_described(_without(x, idle), logs)}; give the same tree with other rows"
         )
     new = jax.tree.map(_like, new, x, is_leaf=row_tools.is_shared)
     for (name, leaf), (_, fitted) in zip(row_tools.row_leaves(new), row_tools.row_leaves(x), strict=True):
@@ -136,18 +136,24 @@ def _from_frame(frame, x, names, idle):
 
 
 def _with_idle(new_data, x, idle):
-    """``new_data`` with what makes no difference as it was in the first row of the fit, where it is left out."""
+    """``new_data`` with what makes no difference as it was in the first row of the fit, where it is left out; an array
+    where nothing else is left."""
     if not isinstance(x, dict) or (isinstance(new_data, dict) and x.keys() <= new_data.keys()):
         return new_data
     unasked = idle()
     rest = [key for key in x if key not in unasked]
     if not isinstance(new_data, dict) and len(rest) == 1 < len(x):
         new_data = {rest[0]: new_data}
-    if not isinstance(new_data, dict) or not rest or np.ndim(new_data.get(rest[0], 0.0)) == 0:
+    if not isinstance(new_data, dict) or not rest or rest[0] not in new_data:
         return new_data
-    rows = np.shape(new_data[rest[0]])[0]
+    rows = (np.shape(new_data[rest[0]]) or (1,))[0]
     absent = [key for key in unasked if key not in new_data and is_array(x[key])]
     return new_data | {key: jnp.broadcast_to(x[key][:1], (rows, *x[key].shape[1:])) for key in absent}
+
+
+def _without(x, idle):
+    """``x`` without what may be left out."""
+    return {key: leaf for key, leaf in x.items() if key not in idle()} if isinstance(x, dict) else x
 
 
 def _like(new, fitted):
