@@ -101,6 +101,14 @@ def line(params, row):
     return row["x"] @ params["beta"] + sum(added)
 
 
+def log_line(rows, y):
+    """The design, and the logs of positive ``y`` less what has no coefficient: what a line is laid through."""
+    logs = jnp.log(jnp.where(y > 0, y, 1.0))
+    if not isinstance(rows, dict):
+        return rows, logs
+    return rows["x"], logs - rows["offset"] if "offset" in rows else logs
+
+
 def coefficients(x, labels: Sequence[str] | None):
     """Where the coefficients of a design start: at zero, under their names."""
     return free(jnp.zeros(x.shape[1], x.dtype), labels)

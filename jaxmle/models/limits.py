@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmle.core import status as codes
-from jaxmle.models.design import END
+from jaxmle.models.design import END, log_line
 from jaxmle.models.line_start import least_squares_line
 from jaxmle.models.sample import Sample
 from jaxmle.models.starts_real import exponential_limit
@@ -122,11 +122,9 @@ def all_censored(objective, params):
 def on_a_line(term):
     """Whether the logs of all times that ended with the event are what their covariates say, to rounding, and no time
     was censored beyond that: the spread of the noise then has no maximum but zero."""
-    rows = term.x if isinstance(term.x, dict) else {"x": term.x}
-    y, x = term.y, rows["x"]
-    logs = jnp.log(jnp.where(y > 0, y, 1.0)) - rows.get("offset", jnp.zeros_like(y))
+    y, (x, logs) = term.y, log_line(term.x, term.y)
     weights = jnp.ones_like(y) if term.weights is None else term.weights.astype(y.dtype)
-    ended = rows[END] == y if END in rows else jnp.ones(y.shape, bool)
+    ended = term.x[END] == y if isinstance(term.x, dict) and END in term.x else jnp.ones(y.shape, bool)
     beta, spread = least_squares_line(x, logs, jnp.where(ended, weights, 0.0))
     rounding = _SLACK_OF_LINES * jnp.finfo(y.dtype).eps * jnp.maximum(jnp.max(jnp.abs(logs)), 1.0)
     beyond = ~ended & (weights > 0) & (logs - x @ beta > rounding)

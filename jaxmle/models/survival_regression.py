@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxmle import densities
 from jaxmle.core import status as codes
-from jaxmle.models.design import END, as_column, as_design, as_rows_of, as_weights, line
+from jaxmle.models.design import END, as_column, as_design, as_rows_of, as_weights, line, log_line
 from jaxmle.models.limits import all_censored, on_a_line
 from jaxmle.models.line_start import least_squares_line
 from jaxmle.models.model import Model
@@ -121,10 +121,7 @@ def survival_regression(
 
 def _start(rows, y, weights, labels, family: _Family) -> dict:
     """Least squares of the logs of the times, censored or not."""
-    logs = jnp.log(jnp.where(y > 0, y, 1.0))
-    x = rows["x"] if isinstance(rows, dict) else rows
-    logs = logs - rows["offset"] if isinstance(rows, dict) and "offset" in rows else logs
-    beta, spread = least_squares_line(x, logs, as_weights(weights, y))
+    beta, spread = least_squares_line(*log_line(rows, y), as_weights(weights, y))
     start = {"beta": free(beta, labels)}
     if family.shape is not None:
         start[family.shape] = positive(family.shape_of(jnp.clip(spread, *_SPREADS)))
