@@ -13,18 +13,20 @@ integrated and the other is what is missing to one. Small shapes are raised by `
 recurrences DLMF 8.8.5 and 8.17.20, all of whose terms are positive.
 """
 
+import itertools
 from math import log, pi
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from jaxmle.core.elementary import ln, ln1p
 from jaxmle.core.quotient import log_quotient
 from jaxmle.core.special import Real, binet, log1mexp, poisson_deviance, sigmoid, softplus
 
 _NODES, _WEIGHTS = ((1 + x) / 2 if i == 0 else x / 2 for i, x in enumerate(np.polynomial.legendre.leggauss(32)))
-_RAISE = 8
+_RAISE = 4
 _NOTHING = 40.0  # exp(-40) is nothing beside 1, in float64
 
 
@@ -36,13 +38,15 @@ def _log_gamma_kernel(a: Real, x: Real, log_x: Real) -> Real:
     return 0.5 * ln(a) - 0.5 * log(2 * pi) - binet(a) - deviance
 
 
-def _integral(exponent, start: Real, end: Real, *parameters: Real) -> Real:
-    """The integral over s of exp(exponent(s, *parameters)) from `start` to `end`, which are not differentiated."""
-    dtype, rank = end.dtype, end.ndim
+def _integral(exponent, breaks: tuple[Real, ...], *parameters: Real) -> Real:
+    """The integral over s of exp(exponent(s, *parameters)) along the panels between `breaks`, which are not
+    differentiated; one that runs down counts as one that runs up."""
+    dtype, rank = breaks[0].dtype, breaks[0].ndim
     nodes, weights = (jnp.asarray(x, dtype).reshape((1,) * rank + (-1,)) for x in (_NODES, _WEIGHTS))
-    start, end = jax.lax.stop_gradient(start), jax.lax.stop_gradient(end)
-    s = start[..., None] + nodes * (end - start)[..., None]
-    return jnp.sum(weights * jnp.exp(exponent(s, *(x[..., None] for x in parameters))), axis=-1) * (end - start)
+    panels = [(low[..., None], (high - low)[..., None]) for low, high in itertools.pairwise(breaks)]
+    s = jnp.concatenate([low + nodes * width for low, width in panels], axis=-1)
+    weights = jnp.concatenate([weights * jnp.abs(width) for _, width in panels], axis=-1)
+    return jnp.sum(weights * jnp.exp(exponent(s, *(x[..., None] for x in parameters))), axis=-1)
 
 
 def _far(x: Real) -> float:
@@ -56,37 +60,36 @@ def _root(c2: Real, c1: Real, c0: float) -> Real:
     return jnp.where(c1 > 0, 2 * c0 / (c1 + half), (half - c1) / (2 * c2))
 
 
-def _log_lower_gamma(a: Real, x: Real, log_x: Real) -> Real:
-    """log P(a, x) where x is below a or below 1."""
-    term, terms = 1 / a, 1 / a
+def _raised_terms(a: Real, x: Real) -> tuple[Real, Real]:
+    """The terms by which a small shape is raised: their sum, and the factor of what follows. One division serves all,
+    so neither a nor x may be large."""
+    terms, product = jnp.ones_like(a), a
+    power = x
     for k in range(1, _RAISE):
-        term = term * (x / (a + k))
-        terms = terms + term
-    raised, last = a + _RAISE, term * x
-    excess = raised - x
-    end = _root(x / 2 + excess / 3, excess - _NOTHING / 3, _NOTHING)
-    rest = _integral(lambda s, a, x: -a * s - x * jnp.expm1(-s), jnp.zeros_like(end), end, raised, x)
-    return _log_gamma_kernel(a, x, log_x) + ln(terms + last * rest)
+        terms, product, power = terms * (a + k) + power, product * (a + k), power * x
+    return terms / product, power / product
 
 
-def _log_upper_gamma(a: Real, x: Real, log_x: Real) -> Real:
-    """log Q(a, x) where x is above a and above 1."""
-    near = jnp.where(x > _far(x), _far(x), x)
-    wide = _root(near / 2, near - a, _NOTHING)
-    end = jnp.minimum(wide, ln1p((_NOTHING + a * wide) / near))
-    rest = _integral(lambda s, a, x: a * s - x * jnp.expm1(s), jnp.zeros_like(end), end, a, near)
-    return _log_gamma_kernel(a, x, log_x) + ln(rest)
+def _gamma_reach(a: Real, x: Real, below: Array) -> Real:
+    """How far from s = 0 the integrand exp(a s - x (e^s - 1)) matters: down from there where `below`, else up."""
+    excess = jnp.where(below, a - x, x - a)
+    bend = x / 2 + jnp.where(below, excess / 3, 0.0)
+    wide = _root(bend, excess - jnp.where(below, _NOTHING / 3, 0.0), _NOTHING)
+    return jnp.where(below, wide, jnp.minimum(wide, ln1p((_NOTHING + a * wide) / x)))
 
 
 def _log_gammas(a: Real, x: Real, log_x: Real | None) -> tuple[Real, Real]:
     """log P(a, x) and log Q(a, x)."""
     a, x, log_x = jnp.broadcast_arrays(a, x, ln(x) if log_x is None else log_x)
-    end = x == jnp.inf
-    below = (x < a) | (x < 1)
-    lower = _log_lower_gamma(jnp.where(below, a, 1.0), jnp.where(below, x, 0.5), jnp.where(below, log_x, log(0.5)))
-    other = below | end
-    upper = _log_upper_gamma(jnp.where(below, 1.0, a), jnp.where(other, 2.0, x), jnp.where(other, log(2), log_x))
-    minor = _not_positive(jnp.where(below, lower, upper))
+    end, below = x == jnp.inf, (x < a) | (x < 1)
+    x, log_x = jnp.where(end, 2.0, x), jnp.where(end, log(2), log_x)
+    small, near = below & (a < _RAISE), jnp.where(x > _far(x), _far(x), x)
+    terms, factor = _raised_terms(jnp.where(small, a, 1.0), jnp.where(small, x, 0.5))
+    raised = jnp.where(small, a + _RAISE, a)
+    reach = _gamma_reach(*jax.lax.stop_gradient((raised, near)), below)
+    last = jnp.where(below, -reach, reach)
+    rest = _integral(lambda s, a, x: a * s - x * jnp.expm1(s), (jnp.zeros_like(last), last), raised, near)
+    minor = _not_positive(_log_gamma_kernel(a, x, log_x) + ln(jnp.where(small, terms + factor * rest, rest)))
     major = log1mexp(-minor)
     return jnp.where(end, 0.0, jnp.where(below, minor, major)), jnp.where(end, -jnp.inf, jnp.where(below, major, minor))
 
@@ -161,13 +164,13 @@ def _log_lower_beta(a: Real, b: Real, logit: Real) -> Real:
     a_raised, n_raised = a + _RAISE, n + _RAISE
     end = _beta_end(*jax.lax.stop_gradient((a_raised, n_raised, near, x, rest)))
     # The integrand bends at 0 and at the logit: each is the end of a panel, where nodes are dense.
-    middle = jnp.where((logit > 0) & (logit < end), logit, 0.5 * end)
+    bend = jax.lax.stop_gradient(logit)
+    middle = jnp.where((bend > 0) & (bend < end), bend, 0.5 * end)
 
     def exponent(s, a, n, x, rest):
         return -a * s - n * _log_tail(x, rest, s)
 
-    panels = (jnp.zeros_like(end), middle), (middle, end)
-    raised = sum(_integral(exponent, *panel, a_raised, n_raised, x, rest) for panel in panels)
+    raised = _integral(exponent, (jnp.zeros_like(end), middle, end), a_raised, n_raised, x, rest)
     return log_beta_kernel(a, b, logit) + ln(terms + last * raised)
 
 

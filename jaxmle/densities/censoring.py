@@ -6,8 +6,14 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from jaxmle.densities import _derived
-from jaxmle.densities._derived import Derived, log_density_of, log_interval
+from jaxmle.densities._derived import Derived, is_discrete, log_density_of, log_interval
 from jaxmle.densities._inputs import floats, inside
+
+_SUPPORTS = {
+    None: "the lower end of an interval, at most its upper end; what the density can produce where they are equal",
+    "right": "what the density can produce and the upper end too, or the lower end of an interval up to infinity",
+    "left": "what the density can produce and the upper end too, or minus infinity where only the upper end is known",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,8 +21,13 @@ class Censored(Derived):
     """The density of an observation known to an interval. Made by :func:`censored`."""
 
     base: Any
+    side: str | None = None
     NEEDS: ClassVar = {"mean": ("mean",), "variance": ("variance",), "quantile": ("quantile",)}
-    SUPPORT = "the lower end of an interval, at most its upper end; what the density can produce where they are equal"
+
+    @property
+    def SUPPORT(self) -> str:
+        """What an observation must be."""
+        return _SUPPORTS[self.side]
 
     @property
     def bases(self):
@@ -27,9 +38,15 @@ class Censored(Derived):
         return (*_derived.parameters_of(self.base), "upper")
 
     def support(self, y, *parameters):
-        """Is y below upper, or equal to it and something that the base can produce?"""
+        """Is y below upper, and the end infinite that lies to the ``side``, or equal to upper and something that the
+        base can produce?"""
         y, *base, upper = floats(y, *parameters)
-        return (y < upper) | ((y == upper) & self.base.support(y, *base))
+        return self._is_interval(y, upper) | ((y == upper) & self.base.support(y, *base))
+
+    def _is_interval(self, y, upper):
+        """Is an interval known, open to the ``side``?"""
+        ends = {None: True, "right": upper == jnp.inf, "left": y == -jnp.inf}
+        return (y < upper) & ends[self.side]
 
     def log_density(self, y, *parameters):
         """The log-density of the base where y is upper, the log-probability of the interval where it is below."""
@@ -40,11 +57,25 @@ class Censored(Derived):
                 "lambda params, row: (..., row['upper'])"
             )
         y, *base, upper = floats(y, *parameters)
-        exact, interval = y == upper, y < upper
+        exact, interval = y == upper, self._is_interval(y, upper)
         density = log_density_of(self.base)(jnp.where(exact, y, 0.0), *base)
         ends = jnp.where(interval, y, -jnp.inf), jnp.where(interval, upper, jnp.inf)
-        value = jnp.where(exact, density, log_interval(self.base, *ends, *base))
+        value = jnp.where(exact, density, self._log_probability(*ends, *base))
         return jnp.where(jnp.isnan(upper), jnp.nan, inside(exact | interval, y, value))
+
+    def _log_probability(self, lower, upper, *base):
+        """Log of P(lower <= Y <= upper), of which the side says which end counts."""
+        if self.side is None:
+            return log_interval(self.base, lower, upper, *base)
+        from_above = self.side == "right"
+        end = lower if from_above else upper
+        known = jnp.isfinite(end)
+        end = jnp.where(known, end, 0.0)
+        if not from_above:
+            value = self.base.logcdf(end, *base)
+        else:
+            value = self.base.logsf(jnp.ceil(end) - 1 if is_discrete(self.base) else end, *base)
+        return jnp.where(known, value, 0.0)
 
     def _mean(self, *parameters):
         """The mean of what would be observed without censoring."""
@@ -59,7 +90,7 @@ class Censored(Derived):
         return self.base.quantile(probability, *parameters[:-1])
 
 
-def censored(base) -> Censored:
+def censored(base, side: str | None = None) -> Censored:
     """The density of observations some of which are known to an interval only.
 
     Formula: `log f(y)` where `upper = y`, and else `log P(y <= Y <= upper)`. So y and upper are the ends of what
@@ -68,6 +99,8 @@ def censored(base) -> Censored:
 
     Args:
         base: a density with `logcdf` and `logsf`.
+        side: "right" where every upper end is y or infinity, "left" where every y is upper or minus infinity. It
+            needs one of `logsf` and `logcdf` only, and takes a part of the time; by default all may occur.
 
     Returns:
         A density: `logpdf(y, *parameters_of_base, upper)`, `logpmf` where the base is discrete. In a regression
@@ -75,7 +108,8 @@ def censored(base) -> Censored:
         and quantiles, where the base has them, are those of the base: of what would be observed without censoring.
 
     Raises:
-        TypeError: the base is no density, or has no distribution function.
+        TypeError: the base is no density, or lacks the function needed.
+        ValueError: an unknown side.
 
     Example:
         >>> import jaxmle.densities as densities
@@ -85,5 +119,8 @@ def censored(base) -> Censored:
 
     Source: Kalbfleisch and Prentice (2002), The statistical analysis of failure time data, section 3.2.
     """
-    _derived.check(base, "logcdf", "logsf")
-    return Censored(base)
+    if side not in _SUPPORTS:
+        raise ValueError(f"side must be 'right', 'left' or None (of either, or an interval), not {side!r}")
+    needed = {None: ("logcdf", "logsf"), "right": ("logsf",), "left": ("logcdf",)}
+    _derived.check(base, *needed[side])
+    return Censored(base, side)

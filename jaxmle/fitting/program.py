@@ -336,7 +336,7 @@ def _objected(objective, space, start, found, limit, jacobian, status):
     if limit is None:  # which knows corners better
         cornered = has_corners(as_objective(objective)) & jnp.isin(status, jnp.asarray(_UNKNOWING))
         return jnp.where(cornered, codes.CORNERED, status)
-    objection = limit(as_objective(objective), space.params(found.z))
+    objection = limit(as_objective(objective), space.params(found.z), found.log_likelihood)
     objects = (status < codes.NON_FINITE_AT_START) & (objection != codes.CONVERGED)
     return jnp.where(objects, objection, status)
 

@@ -11,7 +11,8 @@ UPPER = "censored"  # what the row of an observation calls its upper end
 
 
 def ends(y, censored):
-    """The lower and the upper ends of what is known of ``y``, floats (n,).
+    """The lower and the upper ends of what is known of ``y``, floats (n,), and the one side to which it is censored,
+    "left" or "right", None where it may be both or an interval.
 
     ``censored`` is an array of booleans, of upper ends, or a mapping with "left" or "right" or both. Raises
     ``TypeError`` for whole numbers, which may mean either; ``ValueError`` for other keys or shapes.
@@ -26,17 +27,18 @@ def ends(y, censored):
             )
         left, right = (_flags(y, censored[key], key) if key in censored else None for key in ("left", "right"))
         lower = y if left is None else jnp.where(left, -jnp.inf, y)
-        return lower, y if right is None else jnp.where(right, jnp.inf, y)
+        side = "right" if left is None else "left" if right is None else None
+        return lower, y if right is None else jnp.where(right, jnp.inf, y), side
     censored = as_array(censored, "censored")
     _check_shape(y, censored)
     if censored.dtype == bool:
-        return y, jnp.where(censored, jnp.inf, y)
+        return y, jnp.where(censored, jnp.inf, y), "right"
     if not jnp.issubdtype(censored.dtype, jnp.floating):
         raise TypeError(
             "censored holds whole numbers, which may be flags or upper ends: give booleans (flags == 1; take care that "
             "in many tables 1 means observed, not censored), or upper ends as floats"
         )
-    return y, censored.astype(y.dtype)
+    return y, censored.astype(y.dtype), None
 
 
 def _flags(y, flags, kind: str):

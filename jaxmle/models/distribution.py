@@ -75,7 +75,7 @@ def distribution(
     entry, family = _family(density)
     fixed = _known(entry, family, fixed, censored is not None or truncated is not None)
     y = as_response(y, censored=censored, truncated=truncated, weights=weights, fixed=fixed)
-    lower, upper = (y, None) if censored is None else censoring.ends(y, censored)
+    lower, upper, side = (y, None, None) if censored is None else censoring.ends(y, censored)
     values = {name: as_floats(value, name) for name, value in fixed.items()}
     rows = {name: _over_rows(values[name], lower, name) for name in values if entry.kinds[name] == KNOWN}
     start = _begin(as_floats(lower, "y"), upper, as_weights(weights, y), values, name=entry.name)
@@ -87,7 +87,7 @@ def distribution(
             rows[name] = _over_rows(as_floats(bound, name), lower, name)
             passed.append(name)
     if upper is not None:
-        base = densities.censored(base)
+        base = densities.censored(base, side)
         rows[censoring.UPPER] = upper
         passed.append(censoring.UPPER)
     predictor = _predictor(tuple(entry.parameters), (*rows,), tuple(passed))

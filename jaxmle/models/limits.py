@@ -20,21 +20,21 @@ _HALF = 1e5  # a skewness parameter with which one side of the density is empty
 _ASIDE = 1e-7  # how far from a corner its slopes are taken, in units of the scale
 
 
-def exact_fit(objective: Any, params):
+def exact_fit(objective: Any, params, log_likelihood):
     """Unbounded where the scale is no more than the rounding error of the sample."""
     size = _largest(objective, params["scale"].dtype, lambda y: y)
     exact = params["scale"] <= _SLACK * jnp.finfo(size.dtype).eps * size
     return jnp.where(exact, codes.UNBOUNDED, codes.CONVERGED)
 
 
-def exact_fit_of_logs(objective: Any, params):
+def exact_fit_of_logs(objective: Any, params, log_likelihood):
     """Unbounded where the scale of the logs, ``s``, is no more than their rounding error."""
     size = jnp.maximum(_largest(objective, params["s"].dtype, lambda y: jnp.log(jnp.abs(y))), 1.0)
     exact = params["s"] <= _SLACK * jnp.finfo(size.dtype).eps * size
     return jnp.where(exact, codes.UNBOUNDED, codes.CONVERGED)
 
 
-def at_corner(objective: Any, params):
+def at_corner(objective: Any, params, log_likelihood):
     """At a corner where loc is an observation (and a power ``beta`` no more than 1), at which the slope jumps from
     rising to falling, and the other slopes are zero; else as an exact fit.
 
@@ -58,28 +58,28 @@ def at_corner(objective: Any, params):
     relative = jnp.stack([here[i] * point[i] for i in range(len(names)) if i != at])
     settled = jnp.all(relative**2 <= jnp.finfo(step.dtype).eps ** 0.5 * objective.nobs().astype(step.dtype))
     status = jnp.where(is_corner & settled, codes.AT_CORNER, codes.CONVERGED)
-    exact = exact_fit(objective, params)
+    exact = exact_fit(objective, params, log_likelihood)
     return jnp.where(exact == codes.UNBOUNDED, exact, status)
 
 
-def at_corner_or_one_sided(objective: Any, params):
+def at_corner_or_one_sided(objective: Any, params, log_likelihood):
     """As :func:`at_corner`; on the boundary where the asymmetry has become infinite, for then all observations lie on
     one side of loc and the density is exponential."""
     one_sided = jnp.abs(jnp.log(params["kappa"])) > _ONE_SIDED
-    return jnp.where(one_sided, codes.BOUNDARY, at_corner(objective, params))
+    return jnp.where(one_sided, codes.BOUNDARY, at_corner(objective, params, log_likelihood))
 
 
-def half_normal_or_exact(objective: Any, params):
+def half_normal_or_exact(objective: Any, params, log_likelihood):
     """Diverging where the skewness parameter has become so large that the density is half normal, with loc at an
     extreme of the sample; else as an exact fit."""
-    return jnp.where(jnp.abs(params["a"]) > _HALF, codes.DIVERGING, exact_fit(objective, params))
+    return jnp.where(jnp.abs(params["a"]) > _HALF, codes.DIVERGING, exact_fit(objective, params, log_likelihood))
 
 
-def without_maximum(objective: Any, params):
+def without_maximum(objective: Any, params, log_likelihood):
     """Diverging where the sample varies no less than the exponential density that truncated normals go to, so that
     there is no maximum; else as an exact fit. Only for one likelihood alone, with the same bounds for all rows."""
     term = _likelihood(objective)
-    status = exact_fit(objective, params)
+    status = exact_fit(objective, params, log_likelihood)
     if len(objective.terms) > 1 or "lower" not in getattr(term, "x", ()) or term.y.ndim != 1:
         return status
     y, lower, upper = (x.astype(params["loc"].dtype) for x in (term.y, term.x["lower"], term.x["upper"]))
@@ -89,7 +89,7 @@ def without_maximum(objective: Any, params):
     return jnp.where(lost, codes.DIVERGING, status)
 
 
-def at_extremes(objective: Any, params):
+def at_extremes(objective: Any, params, log_likelihood):
     """At a corner where the interval ends at the extremes of the sample, unbounded where it has no length."""
     loc, scale = params["loc"], params["scale"]
     term = _likelihood(objective)
@@ -102,21 +102,21 @@ def at_extremes(objective: Any, params):
     return jnp.where(high <= low, codes.UNBOUNDED, status)
 
 
-def without_events(objective, params):
+def without_events(objective, params, log_likelihood):
     """Diverging where nothing was counted, and that has become certain; with a prior it may be."""
-    term = _likelihood(objective)
     if len(objective.terms) > 1:
         return jnp.asarray(codes.CONVERGED)
-    return _diverging_if_certain(term, params, jnp.all(counted_column(term.y, term.weights) == 0))
+    term = _likelihood(objective)
+    return _diverging_if_certain(jnp.all(counted_column(term.y, term.weights) == 0), log_likelihood)
 
 
-def all_censored(objective, params):
+def all_censored(objective, params, log_likelihood):
     """Diverging where every time was censored, and that has become certain; with a prior it may be."""
     term = _likelihood(objective)
     end = term.x.get(END) if isinstance(term.x, dict) else None
     if end is None or len(objective.terms) > 1:
         return jnp.asarray(codes.CONVERGED)
-    return _diverging_if_certain(term, params, jnp.all(counted_column(end, term.weights) == jnp.inf))
+    return _diverging_if_certain(jnp.all(counted_column(end, term.weights) == jnp.inf), log_likelihood)
 
 
 def on_a_line(term):
@@ -131,15 +131,10 @@ def on_a_line(term):
     return (spread <= rounding) & ~jnp.any(beyond)
 
 
-def _diverging_if_certain(term, params, nothing):
+def _diverging_if_certain(nothing, log_likelihood):
     """Diverging where ``nothing`` happened, and the probability of that is one to rounding, so that no slope is left to
     tell which way the parameters have gone."""
-
-    def is_certain():
-        value = term(params)
-        return value > -jnp.finfo(value.dtype).eps
-
-    certain = jax.lax.cond(nothing, is_certain, lambda: jnp.zeros((), bool))
+    certain = nothing & (log_likelihood > -jnp.finfo(log_likelihood.dtype).eps)
     return jnp.where(certain, codes.DIVERGING, codes.CONVERGED)
 
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmle.core.compiled import compiled
 from jaxmle.densities import ordinal
 from jaxmle.models.classes import read_classes
 from jaxmle.models.design import as_design, as_rows_of, coefficients, line
@@ -67,14 +68,16 @@ def ordinal_regression(
     between = [f"{below}|{above}" for below, above in itertools.pairwise(names)]
     start = {
         "beta": coefficients(x, labels),
-        "cutpoints": ordered(_cutpoints(y.astype(x.dtype), weights, n_classes), between),
+        "cutpoints": ordered(_cutpoints(y, have_weight(weights, len(y)), x[:0], n_classes=n_classes), between),
     }
     term = regression(ordinal, _predict, as_rows_of(x, offset), y, weights)
     return Problem(as_objective(term), start, "Ordinal regression")
 
 
-def _cutpoints(y, weights, n_classes: int):
-    """The cutpoints of the shares of the classes ``y``, floats, with half a row added to each."""
-    labels, rows = jnp.arange(n_classes, dtype=y.dtype), have_weight(weights, len(y))
+@compiled
+def _cutpoints(y, rows, like, *, n_classes: int):
+    """The cutpoints of the shares of the classes ``y`` among the ``rows`` that count, floats of the type of ``like``,
+    with half a row added to each."""
+    y, labels = y.astype(like.dtype), jnp.arange(n_classes, dtype=like.dtype)
     below = jax.vmap(lambda label: jnp.sum(rows & (y <= label), dtype=y.dtype))(labels) + (labels + 1) / 2
     return jnp.log(below[:-1] / (below[-1] - below[:-1]))

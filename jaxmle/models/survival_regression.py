@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxmle import densities
 from jaxmle.core import status as codes
+from jaxmle.core.compiled import compiled
 from jaxmle.models.design import END, as_column, as_design, as_rows_of, as_weights, line, log_line
 from jaxmle.models.limits import all_censored, on_a_line
 from jaxmle.models.line_start import least_squares_line
@@ -55,8 +56,8 @@ class _Limit(NamedTuple):
 
     family: str
 
-    def __call__(self, objective, params):
-        censored, family = all_censored(objective, params), _FAMILIES[self.family]
+    def __call__(self, objective, params, log_likelihood):
+        censored, family = all_censored(objective, params, log_likelihood), _FAMILIES[self.family]
         if family.shape is None or len(objective.terms) > 1:
             return censored
         small = family.spread_of(params[family.shape]) <= 1.001 * _SPREADS[0]
@@ -109,28 +110,28 @@ def survival_regression(
     y = y.astype(x.dtype)
     rows, density = as_rows_of(x, offset), getattr(densities, family)
     if event is not None:
-        rows = (rows if isinstance(rows, dict) else {"x": rows}) | {
-            END: _ends(y, as_column(event, "event", "the event"))
-        }
-        density = densities.censored(density)
+        event = as_column(event, "event", "the event")
+        if event.shape != y.shape:
+            raise ValueError(f"event has shape {event.shape} and y has shape {y.shape}; give one event for each time")
+        rows = (rows if isinstance(rows, dict) else {"x": rows}) | {END: _ends(y, event)}
+        density = densities.censored(density, "right")
     term: Any = regression(density, _Predictor(family), rows, y, weights)
     term.check_structure()
-    start = _start(rows, y, weights, labels, _FAMILIES[family])
+    beta, shape = _start(rows, y, as_weights(weights, y), family=family)
+    shapes = {_FAMILIES[family].shape: positive(shape)} if _FAMILIES[family].shape else {}
+    start = {"beta": free(beta, labels)} | shapes
     return Problem(as_objective(term), start, f"{family.capitalize()} survival regression", _Limit(family))
 
 
-def _start(rows, y, weights, labels, family: _Family) -> dict:
-    """Least squares of the logs of the times, censored or not."""
-    beta, spread = least_squares_line(*log_line(rows, y), as_weights(weights, y))
-    start = {"beta": free(beta, labels)}
-    if family.shape is not None:
-        start[family.shape] = positive(family.shape_of(jnp.clip(spread, *_SPREADS)))
-    return start
+@compiled
+def _start(rows, y, weights, *, family: str):
+    """Least squares of the logs of the times, censored or not: the line, and the shape that has the spread about it."""
+    beta, spread = least_squares_line(*log_line(rows, y), weights)
+    return beta, _FAMILIES[family].shape_of(jnp.clip(spread, *_SPREADS))
 
 
+@compiled
 def _ends(y, event):
     """The upper end of what is known of each time; none where it is neither an event nor censored after the start."""
-    if event.shape != y.shape:
-        raise ValueError(f"event has shape {event.shape} and y has shape {y.shape}; give one event for each time")
     event = event.astype(y.dtype)
     return jnp.where(event == 1, y, jnp.where((event == 0) & (y >= 0), jnp.inf, jnp.nan))
