@@ -7,6 +7,7 @@ import sys
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import jaxmle as jm
@@ -79,3 +80,21 @@ def test_a_function_that_asks_for_another_precision_keeps_it(kind):
     term = term or jm.likelihood(log_likelihood, x)
     fit = jm.Fit.at(term, {"beta": jnp.zeros(3, jnp.float32)})
     assert "DEFAULT" in str(jax.make_jaxpr(lambda z: evaluate_in_z(term, fit.space, z, 0))(fit.z))
+
+
+def test_a_density_is_traced_once_for_all_numbers_of_rows():
+    """Its derivatives are those of one row, whatever the data; another compilation does not ask Python again."""
+    looks = []
+
+    def logpdf(y, loc):
+        looks.append(None)
+        return -0.5 * (y - loc) ** 2
+
+    def fit(n):
+        term = jm.regression(logpdf, lambda params, row: (params["loc"],), np.zeros(n), np.linspace(0.0, 2.0, n))
+        return jm.fit(term, {"loc": 0.0})
+
+    assert float(fit(5).params["loc"]) == pytest.approx(1.0)
+    before = len(looks)
+    assert float(fit(7).params["loc"]) == pytest.approx(1.0)
+    assert len(looks) == before

@@ -1,6 +1,7 @@
 """Densities made from densities: against scipy, statsmodels and mpmath; derivatives that are numbers; fits."""
 
 import doctest
+import types
 
 import jax
 import jax.numpy as jnp
@@ -102,6 +103,52 @@ def test_censored_says_what_it_cannot_be():
     assert float(density.logpdf(-2.0, 1.5, 1.0, -1.0)) == -INF
     assert np.isnan(float(density.logpdf(np.nan, 1.5, 1.0, 1.0)))
     assert np.isnan(float(density.logpdf(1.0, 1.5, 1.0, np.nan)))
+
+
+SIDES = [
+    ("right", [0.7, 3.0, 2.0, -INF], [0.7, INF, INF, INF]),
+    ("left", [0.7, -INF, -INF, -INF], [0.7, 3.0, 2.0, INF]),
+]
+
+
+@pytest.mark.parametrize("side,y,upper", SIDES)
+@pytest.mark.parametrize("base,parameters", [(d.normal, (0.4, 1.3)), (d.gamma, (1.6, 1.2)), (d.poisson, (0.4,))])
+def test_censored_to_one_side_is_censored(side, y, upper, base, parameters):
+    """The value and its derivatives, to second order, are those of the density that knows no side."""
+    y, upper = (np.ceil(np.array(ends)) if base is d.poisson else np.array(ends) for ends in (y, upper))
+
+    def at(density):
+        def value(parameters, y, upper):
+            return density.log_density(y, *parameters, upper)
+
+        functions = value, jax.grad(value), jax.hessian(value)
+        return [jax.jit(jax.vmap(f, (None, 0, 0)))(parameters, y, upper) for f in functions]
+
+    general, one = at(d.censored(base)), at(d.censored(base, side))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-15), general, one)
+
+
+def test_censored_to_one_side_refuses_the_other():
+    right, left = d.censored(d.weibull, "right"), d.censored(d.weibull, "left")
+    assert float(right.logpdf(1.0, 1.5, 1.0, 2.0)) == float(right.logpdf(-INF, 1.5, 1.0, 2.0)) == -INF
+    assert float(left.logpdf(1.0, 1.5, 1.0, INF)) == -INF
+    assert not bool(right.support(1.0, 1.5, 1.0, 2.0))
+    assert right != left
+    assert np.isnan(float(right.logpdf(np.nan, 1.5, 1.0, INF)))
+    upper = np.array([1.0, INF, 3.0])
+    term = jm.regression(right, lambda p, u: (p["c"], p["scale"], u), upper, np.array([1.0, 2.0, 2.0]))
+    with pytest.raises(ValueError, match=r"y is 2\.0 at row 2, .* or the lower end of an interval up to infinity"):
+        jm.fit(term, {"c": jm.positive(1.0), "scale": jm.positive(1.0)})
+    with pytest.raises(ValueError, match="side must be 'right', 'left' or None"):
+        d.censored(d.weibull, "above")
+
+
+def test_censored_to_one_side_needs_one_function():
+    base = types.SimpleNamespace(logpdf=d.gamma.logpdf, logsf=d.gamma.logsf, support=d.gamma.support, SUPPORT="")
+    known = 1.0, 1.5, 2.0, INF
+    assert float(d.censored(base, "right").logpdf(*known)) == float(d.gamma.logsf(*known[:3]))
+    with pytest.raises(TypeError, match="has no logcdf"):
+        d.censored(base, "left")
 
 
 @pytest.mark.parametrize("name,scipy", [("weibull", stats.weibull_min), ("gamma", stats.gamma)])

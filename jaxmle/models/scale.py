@@ -53,7 +53,7 @@ def weighted_mean(values, weights=None):
     return level + jnp.sum(weighted(values - level, weights)) / jnp.sum(weights)
 
 
-def exact_fit(objective: Any, params, slack: float = 16.0):
+def exact_fit(objective: Any, params, log_likelihood, slack: float = 16.0):
     """The status of a fit with a free scale: unbounded where ``sigma`` is no more than ``slack`` times the rounding
     error of the response, not finite where the response is so large or small that its squares are."""
     y = counted_column(objective.terms[0].y, objective.terms[0].weights)
@@ -65,9 +65,9 @@ def exact_fit(objective: Any, params, slack: float = 16.0):
     return jnp.where(extreme, codes.NON_FINITE, jnp.where(exact, codes.UNBOUNDED, codes.CONVERGED))
 
 
-def exact_linear_fit(objective: Any, params):
+def exact_linear_fit(objective: Any, params, log_likelihood):
     """As :func:`exact_fit`, with the slack that the rounding errors of normal equations need."""
-    return exact_fit(objective, params, 4096.0)
+    return exact_fit(objective, params, log_likelihood, 4096.0)
 
 
 @dataclasses.dataclass(frozen=True)

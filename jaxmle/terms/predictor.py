@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -287,14 +288,23 @@ def noise_derivatives(log_density: Callable, eta: tuple, moving: list[int], y, o
     a density makes of them alone (the log-gamma function of a concentration) is not done again for each row.
     """
     parts, treedef = jax.tree_util.tree_flatten(eta)
-    shapes = [parts[j].shape[1:] for j in moving]
-    ends = [int(end) for end in np.cumsum([math.prod(shape) for shape in shapes])]
+    asked = log_density, treedef, tuple(moving), order
+    axes = [None if j in constant else 0 for j in range(len(parts))]
+    each = jax.vmap(functools.partial(_of_one_row, *asked), in_axes=(axes, 0))
+    return each([x[0] if j in constant else x for j, x in enumerate(parts)], y)
 
-    def one(change, parts, y):
-        parts = list(parts)
-        for j, end, shape in zip(moving, ends, shapes, strict=True):
-            parts[j] = parts[j] + change[end - math.prod(shape) : end].reshape(shape)
-        value = log_density(y, *jax.tree_util.tree_unflatten(treedef, parts))
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3), inline=True)
+def _of_one_row(log_density, treedef, moving, order, parts, y):
+    """Value and derivatives of the log-density of one row. It is traced once for all data, however many rows they have
+    and whatever is asked of them."""
+    ends = [int(end) for end in np.cumsum([parts[j].size for j in moving])]
+
+    def value(change):
+        moved = list(parts)
+        for j, end in zip(moving, ends, strict=True):
+            moved[j] = parts[j] + change[end - parts[j].size : end].reshape(parts[j].shape)
+        value = log_density(y, *jax.tree_util.tree_unflatten(treedef, moved))
         if jnp.ndim(value):
             raise ValueError(
                 f"the log-density of one row must be a number; it has shape {jnp.shape(value)} for a response of "
@@ -307,12 +317,8 @@ def noise_derivatives(log_density: Callable, eta: tuple, moving: list[int], y, o
             )
         return value
 
-    def at(parts, y):
-        nothing = jnp.zeros(ends[-1] if ends else 0, jnp.result_type(*parts))
-        return derivatives(lambda change: one(change, parts, y), nothing, order)
-
-    axes = [None if j in constant else 0 for j in range(len(parts))]
-    return jax.vmap(at, in_axes=(axes, 0))([x[0] if j in constant else x for j, x in enumerate(parts)], y)
+    nothing = jnp.zeros(ends[-1] if ends else 0, jnp.result_type(*parts))
+    return derivatives(value, nothing, order)
 
 
 def rounding_of(eta: tuple, moving: list[int], slopes, weights):
