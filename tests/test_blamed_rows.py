@@ -12,7 +12,7 @@ CENSORED = np.array([0.5, 1.0, 1.5, 2.5, 3.0, 4.0]), np.array([0.5, np.inf, 1.5,
 @pytest.mark.parametrize(
     "row, value, said",
     [
-        (2, 1.4, r"y is 1\.5 at row 2, which Censored\(weibull\) cannot produce: it must be the lower end"),
+        (2, 1.4, r"y is 1\.5 at row 2, which Censored\(weibull\) cannot produce: it must be a positive number, where"),
         (3, np.nan, r"x leaf 'upper' is missing \(NaN\) at row 3 \(1 such row"),
     ],
 )

@@ -261,7 +261,7 @@ def test_a_fixed_parameter_stays():
         (TypeError, ["whole numbers", "booleans"], "gamma", {"censored": np.zeros(30, int)}),
         (ValueError, ["shape (3,)"], "gamma", {"censored": np.zeros(3, bool)}),
         (ValueError, ["no kind 'lift'"], "gamma", {"censored": {"lift": np.zeros(30, bool)}}),
-        (TypeError, ["von_mises has no logcdf"], "von_mises", {"censored": np.zeros(30, bool)}),
+        (TypeError, ["von_mises has no logsf"], "von_mises", {"censored": np.zeros(30, bool)}),
         (ValueError, ["pair"], "gamma", {"truncated": 3.0}),
     ],
 )

@@ -37,6 +37,7 @@ _STIRLING_BEND = [-c * 2 * j for j, c in enumerate(_STIRLING_SLOPE, 1)]
 # The same for log Gamma(x + 1/2) - log Gamma(x): B_k(1/2) - B_k = -(2 - 2^(1-k)) B_k.
 _HALF_STEP = [-(2 - 2.0 ** (1 - 2 * j)) * c for j, c in enumerate(_STIRLING, 1)]
 _SHIFT = 8  # the series above are good to 1e-16 from here on
+_PAIRS = [k * (_SHIFT - 1 - k) for k in range(_SHIFT // 2)]
 _HALF_LOG_TWO_PI = 0.5 * log(2 * pi)
 # artanh(s)/s as a polynomial in s^2, interpolated at the Chebyshev points of s^2 in [0, 1/9]: to 2e-18.
 ARTANH = [
@@ -82,7 +83,8 @@ def binet(x: Real) -> Real:
     """
     near = x < _SHIFT
     low = jnp.where(near, x, 1.0)
-    rising = _product(low + k for k in range(_SHIFT))
+    q = low * (low + (_SHIFT - 1))
+    rising = _product(q + c for c in _PAIRS)
     step = (low - 0.5) * ln1p(_SHIFT / low) + ln((low + _SHIFT) ** _SHIFT / rising) - _SHIFT
     return _odd_series(jnp.where(near, x + _SHIFT, x), _STIRLING) + jnp.where(near, step, 0.0)
 
@@ -96,7 +98,8 @@ def _binet_slope(x: Real) -> Real:
     near = x < _SHIFT
     low = jnp.where(near, x, 1.0)
     product, slope, _ = _rising(low)
-    step = ln1p(_SHIFT / low) - slope / product + 0.5 * (_SHIFT / low / (low + _SHIFT))
+    reciprocals = (2 * low + (_SHIFT - 1)) * (slope / product)
+    step = ln1p(_SHIFT / low) - reciprocals + 0.5 * (_SHIFT / low / (low + _SHIFT))
     inverse = 1 / jnp.where(near, x + _SHIFT, x)
     return inverse * inverse * polynomial(inverse * inverse, _STIRLING_SLOPE) + jnp.where(near, step, 0.0)
 
@@ -109,7 +112,8 @@ def _binet_bend(x: Real) -> Real:
     near = x < _SHIFT
     low = jnp.where(near, x, 1.0)
     product, slope, bend = _rising(low)
-    squares = (slope / product) ** 2 - bend / product
+    ratio, turn = slope / product, 2 * low + (_SHIFT - 1)
+    squares = turn * turn * (ratio * ratio - bend / product) - 2 * ratio
     high = low + _SHIFT
     step = squares - _SHIFT / low / high - 0.5 * _SHIFT * (low + high) / (low * high) ** 2
     inverse = 1 / jnp.where(near, x + _SHIFT, x)
@@ -117,10 +121,12 @@ def _binet_bend(x: Real) -> Real:
 
 
 def _rising(x: Real):
-    """x (x + 1) ... (x + 7), and its first and second derivatives."""
-    product, slope, bend = x, jnp.ones_like(x), jnp.zeros_like(x)
-    for k in range(1, _SHIFT):
-        product, slope, bend = product * (x + k), slope * (x + k) + product, bend * (x + k) + 2 * slope
+    """x (x + 1) ... (x + 7), and its first and second derivatives in q = x (x + 7): the factors pair to q, q + 6, q + 10
+    and q + 12."""
+    q = x * (x + (_SHIFT - 1))
+    product, slope, bend = q, jnp.ones_like(q), jnp.zeros_like(q)
+    for c in _PAIRS[1:]:
+        product, slope, bend = product * (q + c), slope * (q + c) + product, bend * (q + c) + 2 * slope
     return product, slope, bend
 
 

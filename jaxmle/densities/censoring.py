@@ -9,10 +9,10 @@ from jaxmle.densities import _derived
 from jaxmle.densities._derived import Derived, is_discrete, log_density_of, log_interval
 from jaxmle.densities._inputs import floats, inside
 
-_SUPPORTS = {
-    None: "the lower end of an interval, at most its upper end; what the density can produce where they are equal",
-    "right": "what the density can produce and the upper end too, or the lower end of an interval up to infinity",
-    "left": "what the density can produce and the upper end too, or minus infinity where only the upper end is known",
+_SIDES = {
+    None: "the lower end of an interval, below its upper end",
+    "right": "the lower end of an interval up to infinity",
+    "left": "minus infinity, where only the upper end is known",
 }
 
 
@@ -27,7 +27,7 @@ class Censored(Derived):
     @property
     def SUPPORT(self) -> str:
         """What an observation must be."""
-        return _SUPPORTS[self.side]
+        return f"{self.base.SUPPORT}, where it is equal to its upper end, or {_SIDES[self.side]}"
 
     @property
     def bases(self):
@@ -119,7 +119,7 @@ def censored(base, side: str | None = None) -> Censored:
 
     Source: Kalbfleisch and Prentice (2002), The statistical analysis of failure time data, section 3.2.
     """
-    if side not in _SUPPORTS:
+    if side not in _SIDES:
         raise ValueError(f"side must be 'right', 'left' or None (of either, or an interval), not {side!r}")
     needed = {None: ("logcdf", "logsf"), "right": ("logsf",), "left": ("logcdf",)}
     _derived.check(base, *needed[side])
