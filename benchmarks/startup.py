@@ -37,7 +37,12 @@ _MODELS = {
     "linear": "jm.models.linear(x, x[:, 1] + y)",
     "logistic": "jm.models.logistic(x, y)",
     "softmax": "jm.models.softmax(x, np.arange(50) % 3)",
+    "ordinal_regression": "jm.models.ordinal_regression(x[:, 1:], np.arange(50) % 3)",
     "poisson_regression": "jm.models.poisson_regression(x, y)",
+    "negative_binomial_regression": (
+        "jm.models.negative_binomial_regression(x, rng.negative_binomial(2, 0.3, 50).astype(float))"
+    ),
+    "survival_regression": "jm.models.survival_regression(x, rng.exponential(size=50), event=y)",
     "nonlinear_least_squares": (
         "jm.models.nonlinear_least_squares("
         "lambda p, t: p['a'] * jax.numpy.exp(p['b'] * t), x[:, 1], np.exp(x[:, 1]) + y, {'a': 1.0, 'b': 0.5})"

@@ -121,8 +121,8 @@ def _binet_bend(x: Real) -> Real:
 
 
 def _rising(x: Real):
-    """x (x + 1) ... (x + 7), and its first and second derivatives in q = x (x + 7): the factors pair to q, q + 6, q + 10
-    and q + 12."""
+    """x (x + 1) ... (x + 7), and its first and second derivatives in q = x (x + 7): its factors are in pairs q, q + 6,
+    q + 10 and q + 12."""
     q = x * (x + (_SHIFT - 1))
     product, slope, bend = q, jnp.ones_like(q), jnp.zeros_like(q)
     for c in _PAIRS[1:]:
