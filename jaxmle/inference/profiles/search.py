@@ -12,6 +12,9 @@ from jaxmle.inference.profiles import outcome
 from jaxmle.inference.profiles.lane import Aim, Lane, choose, first, hear
 from jaxmle.inference.profiles.targets import Profiled
 
+# Traced once for as many parameters.
+_CHOOSE, _HEAR = (jax.jit(told, static_argnums=2, inline=True) for told in (choose, hear))
+
 
 def search(evaluate: Callable, fit, drop, targets: Profiled, functions, status, max_steps, to_level=False):
     """Where the lanes of ``targets`` end that start at ``fit``, a point in z.
@@ -30,15 +33,17 @@ def search(evaluate: Callable, fit, drop, targets: Profiled, functions, status, 
     def running(lanes):
         return (lanes.status == outcome.SEARCHING) & (lanes.steps < max_steps)
 
+    choosing, hearing = (_CHOOSE, _HEAR) if functions is None else (choose, hear)
+
     def turn(lanes):
-        chosen = jax.vmap(lambda target, lane: choose(aim, target, functions, lane))(targets, lanes)
+        chosen = jax.vmap(lambda target, lane: choosing(aim, target, functions, lane))(targets, lanes)
         lanes = _where(running(lanes), chosen, lanes)
         asks = running(lanes)
         anew = asks & lanes.refresh
         told = jnp.where(jnp.any(anew), anew, asks)
         kind = jnp.where(jnp.any(anew), 2, jnp.any(asks).astype(int))
         evaluations = jax.lax.switch(kind, (nothing, gradients, curvatures), lanes.z, told)
-        heard = jax.vmap(lambda target, lane, e: hear(aim, target, functions, lane, e))(targets, lanes, evaluations)
+        heard = jax.vmap(lambda target, lane, e: hearing(aim, target, functions, lane, e))(targets, lanes, evaluations)
         return _where(told, heard, lanes)
 
     def gradients(z, _):
