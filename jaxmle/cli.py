@@ -119,7 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--model", required=True, metavar="NAME", help="one of those that `jaxmle models` lists")
     for option, what in _COLUMNS.items():
         fit.add_argument(f"--{option}", metavar="COLUMN", help=what)
-    fit.add_argument("--family", metavar="NAME", help="that of the times of a survival regression, by default weibull")
+    families = "weibull (by default), exponential, gamma, lognormal or loglogistic"
+    fit.add_argument("--family", metavar="NAME", help=f"that of the times of a survival regression: {families}")
     fit.add_argument(
         "--missing",
         choices=("raise", "drop"),

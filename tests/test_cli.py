@@ -12,6 +12,7 @@ import statsmodels.api as sm
 
 import jaxmle as jm
 from jaxmle import cli
+from jaxmle.models.survival_regression import FAMILIES
 
 SPECTOR_FORMULA = "GRADE ~ GPA + TUCE + PSI"
 # Newton's method stops with a log-likelihood of 8e-15 to gain; statsmodels stops its own a little earlier.
@@ -359,7 +360,9 @@ def test_help_and_version_succeed(capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["fit", "--help"])
     assert stop.value.code == 0
-    assert "over all coefficients, the constant included" in " ".join(capsys.readouterr().out.split())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "over all coefficients, the constant included" in said
+    assert all(name in said for name in FAMILIES)
 
 
 def test_models_are_listed_one_to_a_line_with_their_parameters(capsys):

@@ -21,7 +21,7 @@ BETA = [
     for b in (0.5, 3.0, 300.0)
     for logit in (-30.0, -3.0, -0.5, 0.0, 2.0, 7.0)
     if abs(logit - np.log(a / b)) * min(a, b) < 60
-]
+] + [(0.00178, 2.6, -7.1), (0.00104, 0.75, -6.2)]  # one panel of nodes would leave 3e-10
 
 
 def _log_probability(minor, major):

@@ -29,7 +29,7 @@ class _Family(NamedTuple):
     spread_of: Callable = lambda shape: shape
 
 
-_FAMILIES = {
+FAMILIES = {
     "exponential": _Family(lambda log_scale, _: (jnp.exp(log_scale),)),
     "gamma": _Family(lambda log_scale, a: (a, jnp.exp(log_scale)), "a", lambda s: s**-2, lambda a: a**-0.5),
     "loglogistic": _Family(lambda log_scale, c: (c, jnp.exp(log_scale)), "c", lambda s: 1.8 / s, lambda c: 1.8 / c),
@@ -46,7 +46,7 @@ class _Predictor(NamedTuple):
     family: str
 
     def __call__(self, params, row):
-        family = _FAMILIES[self.family]
+        family = FAMILIES[self.family]
         found = family.parameters(line(params, row), params[family.shape] if family.shape else None)
         return (*found, row[END]) if isinstance(row, dict) and END in row else found
 
@@ -57,7 +57,7 @@ class _Limit(NamedTuple):
     family: str
 
     def __call__(self, objective, params, log_likelihood):
-        censored, family = all_censored(objective, params, log_likelihood), _FAMILIES[self.family]
+        censored, family = all_censored(objective, params, log_likelihood), FAMILIES[self.family]
         if family.shape is None or len(objective.terms) > 1:
             return censored
         small = family.spread_of(params[family.shape]) <= 1.001 * _SPREADS[0]
@@ -104,8 +104,8 @@ def survival_regression(
 
     Source: Kalbfleisch and Prentice (2002), The statistical analysis of failure time data, section 2.3.3.
     """
-    if not isinstance(family, str) or family not in _FAMILIES:
-        raise ValueError(f"there is no family {family!r} of times; the families are: {', '.join(_FAMILIES)}")
+    if not isinstance(family, str) or family not in FAMILIES:
+        raise ValueError(f"there is no family {family!r} of times; the families are: {', '.join(FAMILIES)}")
     x, y, labels = as_design(x, y, labels, weights=weights, event=event, offset=offset)
     y = y.astype(x.dtype)
     rows, density = as_rows_of(x, offset), getattr(densities, family)
@@ -118,7 +118,7 @@ def survival_regression(
     term: Any = regression(density, _Predictor(family), rows, y, weights)
     term.check_structure()
     beta, shape = _start(rows, y, as_weights(weights, y), family=family)
-    shapes = {_FAMILIES[family].shape: positive(shape)} if _FAMILIES[family].shape else {}
+    shapes = {FAMILIES[family].shape: positive(shape)} if FAMILIES[family].shape else {}
     start = {"beta": free(beta, labels)} | shapes
     return Problem(as_objective(term), start, f"{family.capitalize()} survival regression", _Limit(family))
 
@@ -127,7 +127,7 @@ def survival_regression(
 def _start(rows, y, weights, *, family: str):
     """Least squares of the logs of the times, censored or not: the line, and the shape that has the spread about it."""
     beta, spread = least_squares_line(*log_line(rows, y), weights)
-    return beta, _FAMILIES[family].shape_of(jnp.clip(spread, *_SPREADS))
+    return beta, FAMILIES[family].shape_of(jnp.clip(spread, *_SPREADS))
 
 
 @compiled
