@@ -1,5 +1,7 @@
 """Negative binomial regression: against statsmodels, and counts that it is no model of."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -101,3 +103,11 @@ def test_the_command_line_fits_it(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "Negative binomial regression" in said
     assert "concentration" in said
+
+
+def test_nothing_counted_may_have_a_maximum():
+    """Without a constant, and of known concentration, what lowers one mean raises another."""
+    problem = MODEL(np.array([[1.0], [-1.0]]), [0, 0])
+    fit = jm.fit(dataclasses.replace(problem, start=problem.start | {"concentration": jm.fixed(2.0)}))
+    assert fit.ok, fit.message
+    assert float(fit.params["beta"][0]) == pytest.approx(0.0, abs=1e-9)

@@ -210,3 +210,11 @@ def test_the_command_line_fits_it(tmp_path, capsys):
     arguments = ["weeks ~ group", "--model", "survival", "--event", "relapsed", "--family", "loglogistic"]
     assert cli.main(["fit", str(tmp_path / "data.csv"), *arguments]) == 0
     assert "Loglogistic survival regression" in capsys.readouterr().out
+
+
+def test_times_that_were_all_censored_may_have_a_maximum():
+    """Without a constant what lengthens one time shortens another: -(exp(-b) + 2 exp(b)) is highest at -log(2) / 2."""
+    problem = MODEL(np.array([[1.0], [-1.0]]), [1.0, 2.0], event=[0, 0], family="exponential")
+    fit = jm.fit(problem)
+    assert fit.ok, fit.message
+    assert float(fit.params["beta"][0]) == pytest.approx(-0.5 * np.log(2.0), rel=1e-9)
