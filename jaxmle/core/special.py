@@ -16,13 +16,11 @@ than `polygamma`. A rule in two arguments is one function, so that one may be a 
 
 from collections.abc import Iterable
 from functools import reduce
-from itertools import accumulate
 from math import lgamma, log, pi
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import i0e as bessel
 from jaxtyping import Float
 
 from jaxmle.core.elementary import by_platform, expm1, ln, ln1p, polynomial, slopes, sum_log
@@ -53,8 +51,6 @@ ARTANH = [
     0.0416225325593041,
     0.08522081781390699,
 ]
-# ((2k - 1)!!)^2 / k!, the coefficients of (8 x)^-k.
-_HANKEL = [*accumulate(range(1, 13), lambda c, k: c * (2 * k - 1) ** 2 / k, initial=1.0)]
 # (log(1 + x) - x / (1 + x)) / x^2 in x.
 _BEND = [(-1) ** k * (k - 1) / k for k in range(2, 17)]
 # zeta(2), zeta(3), ...
@@ -367,11 +363,3 @@ def log_gamma_bend(k: Real) -> Real:
     direct = (log_gamma(1 + 2 * some) - 2 * log_gamma(1 + some)) / (some * some)
     series = polynomial(jnp.where(near, k, 0.0), [z * (-1) ** j * (2**j - 2) / j for j, z in enumerate(_ZETA, 2)])
     return jnp.where(near, series, direct)
-
-
-def log_bessel(x: Real) -> Real:
-    """log(exp(-x) I_0(x)) for x >= 0: beyond 50 by Hankel's expansion, DLMF 10.40.1."""
-    far = x > 50
-    near, eighth = jnp.where(far, 1.0, x), 1 / (8 * jnp.where(far, x, 50.0))
-    series = polynomial(eighth, _HANKEL)
-    return jnp.where(far, ln(series) + 0.5 * ln(4 * eighth / pi), ln(bessel(near)))

@@ -8,8 +8,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from jaxmle.core.bessel import log_bessel
 from jaxmle.core.elementary import sine
-from jaxmle.core.special import log_bessel
 from jaxmle.densities._inputs import common, floats, inside, spread, symmetric
 
 SUPPORT = "a finite angle, in radians"
