@@ -1,5 +1,6 @@
 """What is compiled, when, and how: the persistent cache, and the precision of matrix products."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -11,7 +12,10 @@ import numpy as np
 import pytest
 
 import jaxmle as jm
+from jaxmle.densities import censored, poisson
 from jaxmle.fitting.in_z import evaluate_in_z
+from jaxmle.solvers import newton
+from jaxmle.terms import predictor
 
 # Each entry, in a process of its own; what was compiled and not read from the cache is counted.
 PROGRAM = """
@@ -82,19 +86,64 @@ def test_a_function_that_asks_for_another_precision_keeps_it(kind):
     assert "DEFAULT" in str(jax.make_jaxpr(lambda z: evaluate_in_z(term, fit.space, z, 0))(fit.z))
 
 
-def test_a_density_is_traced_once_for_all_numbers_of_rows():
+@pytest.mark.parametrize("density", [poisson, lambda: censored(poisson, "right")])
+def test_a_density_is_traced_once_for_all_numbers_of_rows(density, monkeypatch):
     """Its derivatives are those of one row, whatever the data; another compilation does not ask Python again."""
-    looks = []
+    looks, excess = [], poisson.log_factorial_excess
 
-    def logpdf(y, loc):
+    def look(k):
         looks.append(None)
-        return -0.5 * (y - loc) ** 2
+        return excess(k)
 
     def fit(n):
-        term = jm.regression(logpdf, lambda params, row: (params["loc"],), np.zeros(n), np.linspace(0.0, 2.0, n))
-        return jm.fit(term, {"loc": 0.0})
+        made = density() if callable(density) else density
+        y = np.arange(float(n))
+        term = jm.regression(made, lambda p, row: (p["log_rate"], *(() if made is poisson else (row,))), y, y)
+        return jm.fit(term, {"log_rate": 0.0})
 
-    assert float(fit(5).params["loc"]) == pytest.approx(1.0)
+    predictor._kept_of_one_row.clear_cache()
+    monkeypatch.setattr(poisson, "log_factorial_excess", look)
+    assert float(fit(5).params["log_rate"]) == pytest.approx(np.log(2.0))
     before = len(looks)
-    assert float(fit(7).params["loc"]) == pytest.approx(1.0)
+    assert before
+    assert float(fit(7).params["log_rate"]) == pytest.approx(np.log(3.0))
     assert len(looks) == before
+
+
+def test_what_a_solver_does_is_traced_once_for_as_many_parameters(monkeypatch):
+    looks, judge = [], newton._judge
+
+    def look(state, evaluation):
+        looks.append(None)
+        return judge(state, evaluation)
+
+    monkeypatch.setattr(newton, "_judge", look)
+    newton.Newton.update.clear_cache()
+    for n in (6, 8):
+        assert jm.fit(jm.models.logistic(np.ones((n, 1)), np.arange(n) % 2)).ok
+    assert len(looks) == 1
+
+
+@dataclasses.dataclass
+class _Changing:
+    """A density that may change, and has no hash."""
+
+    sd: float
+
+    def __call__(self, y, loc):
+        return -0.5 * ((y - loc) / self.sd) ** 2
+
+    def logpdf(self, y, loc):
+        return self(y, loc)
+
+
+def test_a_density_of_the_user_is_asked_again_and_needs_no_hash():
+    noise = _Changing(1.0)
+    y = np.arange(5.0)
+
+    def fit(n):
+        return jm.fit(jm.regression(noise, lambda p, row: (p["loc"],), y[:n], y[:n]), {"loc": 0.0})
+
+    assert float(fit(5).value) == pytest.approx(-5.0)
+    noise.sd = 2.0
+    assert float(fit(4).value) == pytest.approx(-5.0 / 8.0)

@@ -134,6 +134,7 @@ def test_censored_to_one_side_is_censored(side, y, upper, base, parameters):
         return values(parameters), jax.jacfwd(values)(parameters), jax.hessian(values)(parameters)
 
     for leaf in jax.tree.leaves(jax.jit(jax.vmap(both))(*ends)):
+        assert np.isfinite(leaf).all()
         np.testing.assert_allclose(leaf[:, 0], leaf[:, 1], rtol=1e-11, atol=1e-15)
 
 

@@ -126,3 +126,34 @@ def test_the_ends():
     assert float(log_gammaincc(jnp.array(2.0), jnp.array(jnp.inf))) == -np.inf
     assert float(log_gammainc(jnp.array(2.0), jnp.array(jnp.inf))) == 0.0
     assert float(log_gammaincc(jnp.array(2.0), jnp.array(1e300))) == pytest.approx(-1e300)
+
+
+@pytest.mark.parametrize("a, dtype", [(1e20, "float32"), (3e24, "float32"), (1e155, "float64"), (1e200, "float64")])
+@pytest.mark.parametrize("function", [log_gammainc, log_gammaincc])
+def test_shapes_whose_squares_overflow(function, a, dtype):
+    """Half of all is below the shape itself; half of it away nothing but the kernel counts; finite derivatives."""
+    a = jnp.asarray(a, dtype)
+    assert float(function(a, a)) == pytest.approx(np.log(0.5), abs=1e-3)
+    for x in (0.5 * a, a, 2 * a):
+        value, slope, bend = (f(a, x) for f in (function, jax.grad(function), jax.grad(jax.grad(function))))
+        assert np.isfinite([float(value), float(slope), float(bend)]).all(), x
+    minor = function(a, 0.5 * a if function is log_gammainc else 2 * a)
+    exact = np.log(0.5) + 0.5 if function is log_gammainc else np.log(2.0) - 1.0
+    assert float(minor / a) == pytest.approx(exact, rel=1e-5)
+
+
+@pytest.mark.parametrize("a", [1e8, 1e12, 1e16])
+def test_large_shapes_keep_their_digits(a):
+    """Within a deviation of the shape, by two terms of Temme's expansion (DLMF 8.12.4 and 8.12.7)."""
+    for x in (a - a**0.5, a, a + a**0.5):
+        with mp.workdps(60):
+            mu = mp.mpf(x) / mp.mpf(a) - 1
+            eta = mp.sign(mu) * mp.sqrt(2 * (mu - mp.log1p(mu)))
+            middle = -mp.mpf(1) / 3 if mu == 0 else 1 / mu - 1 / eta
+            rest = mp.exp(-mp.mpf(a) * eta**2 / 2) / mp.sqrt(2 * mp.pi * mp.mpf(a))
+            upper = mp.erfc(eta * mp.sqrt(mp.mpf(a) / 2)) / 2 + middle * rest
+        assert float(log_gammaincc(a, x)) == pytest.approx(float(mp.log(upper)), rel=1e-11)
+
+
+def test_beyond_all_numbers_nothing_moves():
+    assert [float(jax.grad(f)(1e3, jnp.inf)) for f in (log_gammainc, log_gammaincc)] == [0.0, 0.0]

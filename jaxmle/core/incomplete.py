@@ -23,7 +23,7 @@ from jax import Array
 
 from jaxmle.core.elementary import ln, ln1p
 from jaxmle.core.quotient import log_quotient
-from jaxmle.core.special import Real, binet, log1mexp, poisson_deviance, sigmoid, softplus
+from jaxmle.core.special import Real, binet, expm1mx, log1mexp, poisson_deviance, sigmoid, softplus
 
 _NODES, _WEIGHTS = ((1 + x) / 2 if i == 0 else x / 2 for i, x in enumerate(np.polynomial.legendre.leggauss(32)))
 _RAISE = 4
@@ -40,12 +40,12 @@ def _log_gamma_kernel(a: Real, x: Real, log_x: Real) -> Real:
 
 def _integral(exponent, breaks: tuple[Real, ...], *parameters: Real) -> Real:
     """The integral over s of exp(exponent(s, *parameters)) along the panels between `breaks`, which are not
-    differentiated; one that runs down counts as one that runs up."""
+    differentiated."""
     dtype, rank = breaks[0].dtype, breaks[0].ndim
     nodes, weights = (jnp.asarray(x, dtype).reshape((1,) * rank + (-1,)) for x in (_NODES, _WEIGHTS))
     panels = [(low[..., None], (high - low)[..., None]) for low, high in itertools.pairwise(breaks)]
     s = jnp.concatenate([low + nodes * width for low, width in panels], axis=-1)
-    weights = jnp.concatenate([weights * jnp.abs(width) for _, width in panels], axis=-1)
+    weights = jnp.concatenate([weights * width for _, width in panels], axis=-1)
     return jnp.sum(weights * jnp.exp(exponent(s, *(x[..., None] for x in parameters))), axis=-1)
 
 
@@ -56,7 +56,7 @@ def _far(x: Real) -> float:
 
 def _root(c2: Real, c1: Real, c0: float) -> Real:
     """The positive root of c2 s^2 + c1 s = c0, for positive c2 and c0."""
-    half = jnp.sqrt(c1 * c1 + 4 * c0 * c2)
+    half = jnp.hypot(c1, 2 * jnp.sqrt(c0 * c2))
     return jnp.where(c1 > 0, 2 * c0 / (c1 + half), (half - c1) / (2 * c2))
 
 
@@ -78,18 +78,27 @@ def _gamma_reach(a: Real, x: Real, below: Array) -> Real:
     return jnp.where(below, wide, jnp.minimum(wide, ln1p((_NOTHING + a * wide) / x)))
 
 
+def _gamma_exponent(s: Real, excess: Real, x: Real, unit: Real) -> Real:
+    """a t - x (e^t - 1) with t = unit s and excess = a - x, which large shapes lose in the difference."""
+    t = unit * s
+    return excess * t - x * expm1mx(t)
+
+
 def _log_gammas(a: Real, x: Real, log_x: Real | None) -> tuple[Real, Real]:
     """log P(a, x) and log Q(a, x)."""
     a, x, log_x = jnp.broadcast_arrays(a, x, ln(x) if log_x is None else log_x)
     end, below = x == jnp.inf, (x < a) | (x < 1)
-    x, log_x = jnp.where(end, 2.0, x), jnp.where(end, log(2), log_x)
-    small, near = below & (a < _RAISE), jnp.where(x > _far(x), _far(x), x)
+    a, x, log_x = jnp.where(end, 1.0, a), jnp.where(end, 2.0, x), jnp.where(end, log(2), log_x)
+    small = below & (a < _RAISE)
     terms, factor = _raised_terms(jnp.where(small, a, 1.0), jnp.where(small, x, 0.5))
     raised = jnp.where(small, a + _RAISE, a)
-    reach = _gamma_reach(*jax.lax.stop_gradient((raised, near)), below)
+    reach = _gamma_reach(*jax.lax.stop_gradient((raised, x)), below)
     last = jnp.where(below, -reach, reach)
-    rest = _integral(lambda s, a, x: a * s - x * jnp.expm1(s), (jnp.zeros_like(last), last), raised, near)
-    minor = _not_positive(_log_gamma_kernel(a, x, log_x) + ln(jnp.where(small, terms + factor * rest, rest)))
+    # In units of the reach, which is apart: the reciprocal of its square would overflow in second derivatives.
+    ends = jnp.zeros_like(last), jnp.ones_like(last)
+    rest = _integral(_gamma_exponent, ends, raised - x, x, last)
+    log_rest = ln(jnp.where(small, terms + factor * (reach * rest), rest)) + jnp.where(small, 0.0, ln(reach))
+    minor = _not_positive(_log_gamma_kernel(a, x, log_x) + log_rest)
     major = log1mexp(-minor)
     return jnp.where(end, 0.0, jnp.where(below, minor, major)), jnp.where(end, -jnp.inf, jnp.where(below, major, minor))
 

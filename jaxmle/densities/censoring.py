@@ -11,8 +11,8 @@ from jaxmle.densities._inputs import floats, inside
 
 _SIDES = {
     None: "the lower end of an interval, below its upper end",
-    "right": "the lower end of an interval up to infinity",
-    "left": "minus infinity, where only the upper end is known",
+    "right": "the lower end of an interval up to infinity (side='right'; without it, of any)",
+    "left": "minus infinity, where only the upper end is known (side='left'; without it, any lower end)",
 }
 
 
@@ -27,7 +27,8 @@ class Censored(Derived):
     @property
     def SUPPORT(self) -> str:
         """What an observation must be."""
-        return f"{self.base.SUPPORT}, where it is equal to its upper end, or {_SIDES[self.side]}"
+        base = getattr(self.base, "SUPPORT", "what the density can produce")
+        return f"{base}, where it is equal to its upper end, or {_SIDES[self.side]}"
 
     @property
     def bases(self):
@@ -67,11 +68,10 @@ class Censored(Derived):
         """Log of P(lower <= Y <= upper), of which the side says which end counts."""
         if self.side is None:
             return log_interval(self.base, lower, upper, *base)
-        from_above = self.side == "right"
-        end = lower if from_above else upper
+        end = upper if self.side == "left" else lower
         known = jnp.isfinite(end)
         end = jnp.where(known, end, 0.0)
-        if not from_above:
+        if self.side == "left":
             value = self.base.logcdf(end, *base)
         else:
             value = self.base.logsf(jnp.ceil(end) - 1 if is_discrete(self.base) else end, *base)

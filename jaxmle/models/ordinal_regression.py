@@ -68,16 +68,15 @@ def ordinal_regression(
     between = [f"{below}|{above}" for below, above in itertools.pairwise(names)]
     start = {
         "beta": coefficients(x, labels),
-        "cutpoints": ordered(_cutpoints(y, have_weight(weights, len(y)), x[:0], n_classes=n_classes), between),
+        "cutpoints": ordered(_cutpoints(y, have_weight(weights, len(y)), n_classes=n_classes, dtype=x.dtype), between),
     }
     term = regression(ordinal, _predict, as_rows_of(x, offset), y, weights)
     return Problem(as_objective(term), start, "Ordinal regression")
 
 
 @compiled
-def _cutpoints(y, rows, like, *, n_classes: int):
-    """The cutpoints of the shares of the classes ``y`` among the ``rows`` that count, floats of the type of ``like``,
-    with half a row added to each."""
-    y, labels = y.astype(like.dtype), jnp.arange(n_classes, dtype=like.dtype)
-    below = jax.vmap(lambda label: jnp.sum(rows & (y <= label), dtype=y.dtype))(labels) + (labels + 1) / 2
+def _cutpoints(y, rows, *, n_classes: int, dtype):
+    """The cutpoints of the shares of the classes ``y`` among the ``rows`` that count, with half a row added to each."""
+    y, labels = y.astype(dtype), jnp.arange(n_classes, dtype=dtype)
+    below = jax.vmap(lambda label: jnp.sum(rows & (y <= label), dtype=dtype))(labels) + (labels + 1) / 2
     return jnp.log(below[:-1] / (below[-1] - below[:-1]))

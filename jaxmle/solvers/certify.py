@@ -10,7 +10,6 @@ from jaxtyping import Array, Bool, Float
 
 from jaxmle.core import lapack, linalg
 from jaxmle.core import status as codes
-from jaxmle.solvers.loop import told
 from jaxmle.solvers.newton import Newton
 from jaxmle.solvers.newton_cg import NewtonCGState
 from jaxmle.solvers.penalty import Penalty
@@ -49,7 +48,7 @@ def certify(
     is known whether there is a maximum at all, if the ``status`` is a claim of one, or that the steps ran out."""
     newton: Any = ProximalNewton(switch=jnp.inf) if penalty else Newton(switch=jnp.inf)
     found = evaluate(z)
-    here = told(newton, newton.init(z, jnp.finfo(z.dtype).tiny, size, *penalty), found, *penalty)
+    here = newton.update(newton.init(z, jnp.finfo(z.dtype).tiny, size, *penalty), found, *penalty)
     near = here.left < jnp.finfo(z.dtype).eps ** 0.5
     asked = codes.is_maximum(status) | (status == codes.OUT_OF_STEPS)
 
@@ -57,7 +56,7 @@ def certify(
         state, fades, _ = carry
         evaluation = evaluate(state.z)
         fades = fades | _fades(state, evaluation)
-        return told(newton, state, evaluation, *penalty), fades, jnp.zeros((), bool)
+        return newton.update(state, evaluation, *penalty), fades, jnp.zeros((), bool)
 
     def running(carry):
         state, fades, first = carry

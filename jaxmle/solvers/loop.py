@@ -1,7 +1,6 @@
 """The one loop: evaluate where the solver asks, tell it what was found, until it knows how it ended."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 
 import jax
@@ -38,7 +37,7 @@ def run(
 
     def step(state):
         state = state if guide is None else guide(state)
-        return told(solver, state, look(state), *rough)
+        return solver.update(state, look(state), *rough)
 
     def look(state):
         if not getattr(solver, "reuse", False):
@@ -50,9 +49,3 @@ def run(
 
     rough = () if penalty is None else (penalty,)
     return jax.lax.while_loop(running, step, solver.init(z, tolerance, size, *rough))
-
-
-@functools.partial(jax.jit, inline=True)
-def told(solver, state, evaluation: Evaluation, *rough):
-    """The state of ``solver`` after hearing the ``evaluation`` it asked for. Traced once for as many parameters."""
-    return solver.update(state, evaluation, *rough)

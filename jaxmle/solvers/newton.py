@@ -1,6 +1,7 @@
 """Newton's method in a trust region, as a state machine."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -133,6 +134,7 @@ class Newton(eqx.Module):
             size=size,
         )
 
+    @functools.partial(jax.jit, inline=True)  # traced once for as many parameters
     def update(self, state: NewtonState, evaluation: Evaluation) -> NewtonState:
         """The state after hearing what was found at ``state.z``."""
         two_curvatures = evaluation.gauss_newton is not None

@@ -6,6 +6,7 @@
 import dataclasses
 import functools
 import math
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -288,16 +289,27 @@ def noise_derivatives(log_density: Callable, eta: tuple, moving: list[int], y, o
     a density makes of them alone (the log-gamma function of a concentration) is not done again for each row.
     """
     parts, treedef = jax.tree_util.tree_flatten(eta)
+    of_one_row = _kept_of_one_row if _is_lasting(log_density) else _of_one_row
     asked = log_density, treedef, tuple(moving), order
     axes = [None if j in constant else 0 for j in range(len(parts))]
-    each = jax.vmap(functools.partial(_of_one_row, *asked), in_axes=(axes, 0))
+    each = jax.vmap(functools.partial(of_one_row, *asked), in_axes=(axes, 0))
     return each([x[0] if j in constant else x for j, x in enumerate(parts)], y)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3), inline=True)
+def _is_lasting(density) -> bool:
+    """Whether it is made of nothing but densities of this package: a user's function may read what changes."""
+    if dataclasses.is_dataclass(density):
+        return all(_is_lasting(getattr(density, field.name)) for field in dataclasses.fields(density))
+    if isinstance(density, tuple):
+        return all(map(_is_lasting, density))
+    if isinstance(density, types.FunctionType | types.ModuleType):
+        home = density.__name__ if isinstance(density, types.ModuleType) else density.__module__
+        return home.startswith("jaxmle.densities.")
+    return density is None or isinstance(density, str)
+
+
 def _of_one_row(log_density, treedef, moving, order, parts, y):
-    """Value and derivatives of the log-density of one row. It is traced once for all data, however many rows they have
-    and whatever is asked of them."""
+    """Value and derivatives of the log-density of one row."""
     ends = [int(end) for end in np.cumsum([parts[j].size for j in moving])]
 
     def value(change):
@@ -319,6 +331,10 @@ def _of_one_row(log_density, treedef, moving, order, parts, y):
 
     nothing = jnp.zeros(ends[-1] if ends else 0, jnp.result_type(*parts))
     return derivatives(value, nothing, order)
+
+
+# The same, traced once for all data, however many rows they have and whatever is asked of them.
+_kept_of_one_row = jax.jit(_of_one_row, static_argnums=(0, 1, 2, 3), inline=True)
 
 
 def rounding_of(eta: tuple, moving: list[int], slopes, weights):

@@ -16,11 +16,11 @@ def _summed(objective):
 class Problem(eqx.Module):
     """What a ready-made model returns: an objective (a term is one) with its start. ``problem + prior`` is a problem.
 
-    ``name`` heads its tables. ``limit(objective, params, log_likelihood) -> status`` may object to an estimate,
-    inside the graph (unbounded: a scale that is rounding error), or say converged; ``remarks(params, nobs, maximised)
-    -> list`` gives sentences for the foot of its tables, with the names of the leaves that are at their maximum
-    likelihood estimate; ``design(frame) -> x`` makes the rows of its regression from a data frame, and has the
-    names of the ``columns`` that it uses.
+    ``name`` heads its tables. ``limit(objective, params, log_likelihood) -> status`` may object to an estimate, inside
+    the graph (unbounded: a scale that is rounding error), or say converged; it is told the log-likelihood there.
+    ``remarks(params, nobs, maximised) -> list`` gives sentences for the foot of its tables, with the names of the
+    leaves that are at their maximum likelihood estimate; ``design(frame) -> x`` makes the rows of its regression from a
+    data frame, and has the names of the ``columns`` that it uses.
     """
 
     objective: Objective = eqx.field(converter=_summed)

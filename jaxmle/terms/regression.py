@@ -21,6 +21,7 @@ from jaxmle.core.dependence import goes_forward
 from jaxmle.core.evaluation import OBSERVED, OPG, Evaluation
 from jaxmle.core.signature import check_takes
 from jaxmle.core.tree import as_array, as_leaf, is_traced
+from jaxmle.densities._derived import Derived
 from jaxmle.terms import rows as row_tools
 from jaxmle.terms.idle import not_finite
 from jaxmle.terms.likelihood import bad_rows
@@ -311,7 +312,10 @@ def check_predictor(predictor) -> None:
 
 
 def log_density(density) -> Callable:
-    """The log-density function of a density module, or the function itself."""
+    """The log-density function of a density module, or the function itself. A density made of densities is one, and
+    equal to those made alike, as its methods are not."""
+    if isinstance(density, Derived):
+        return density
     for name in ("logpdf", "logpmf"):
         if hasattr(density, name):
             return getattr(density, name)

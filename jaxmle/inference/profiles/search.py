@@ -12,8 +12,9 @@ from jaxmle.inference.profiles import outcome
 from jaxmle.inference.profiles.lane import Aim, Lane, choose, first, hear
 from jaxmle.inference.profiles.targets import Profiled
 
-# Traced once for as many parameters.
-_CHOOSE, _HEAR = (jax.jit(told, static_argnums=2, inline=True) for told in (choose, hear))
+# For numbers of z, where there are no functions that could close over anything: traced once for as many parameters.
+_choose_number = jax.jit(choose, static_argnums=2, inline=True)
+_hear_number = jax.jit(hear, static_argnums=2, inline=True)
 
 
 def search(evaluate: Callable, fit, drop, targets: Profiled, functions, status, max_steps, to_level=False):
@@ -33,7 +34,7 @@ def search(evaluate: Callable, fit, drop, targets: Profiled, functions, status, 
     def running(lanes):
         return (lanes.status == outcome.SEARCHING) & (lanes.steps < max_steps)
 
-    choosing, hearing = (_CHOOSE, _HEAR) if functions is None else (choose, hear)
+    choosing, hearing = (_choose_number, _hear_number) if functions is None else (choose, hear)
 
     def turn(lanes):
         chosen = jax.vmap(lambda target, lane: choosing(aim, target, functions, lane))(targets, lanes)
