@@ -3,10 +3,10 @@
 JAX's `gammainc` has no second derivative in its shape, its `betainc` none at all in a and b, and both
 underflow. Here both are integrals of smooth positive functions,
 
-- `P(a, x) = K int_0^inf exp(-a s + x (1 - e^-s)) ds` with `K = x^a e^-x / Gamma(a)`,
+- `Q(a, x) = K int_0^inf exp(a s - x (e^s - 1)) ds` with `K = x^a e^-x / Gamma(a)`, and P the same from -inf to 0,
 - `I_x(a, b) = K int_0^inf exp(-a s - (a + b) log(1 - x + x e^-s)) ds` with `K = x^a (1 - x)^b / B(a, b)`,
 
-(`t = x e^-s`, and `t/(1 - t) = x/(1 - x) e^-s`), taken by the rule of Gauss and Legendre over the part that matters.
+(`t = x e^s`, and `t/(1 - t) = x/(1 - x) e^-s`), taken by the rule of Gauss and Legendre over the part that matters.
 Automatic differentiation of the sum is the sum of the differentiated, forward, reverse and to any order. K is
 a factor by itself, so that nothing underflows. Of two complementary probabilities the one below its mean is
 integrated and the other is what is missing to one. Small shapes are raised by `_RAISE` first, by the
