@@ -304,7 +304,7 @@ def _is_lasting(density) -> bool:
         return all(map(_is_lasting, density))
     if isinstance(density, types.FunctionType | types.ModuleType):
         home = density.__name__ if isinstance(density, types.ModuleType) else density.__module__
-        return home.startswith("jaxmle.densities.")
+        return (home or "").startswith("jaxmle.densities.")  # a function that was executed has none
     return density is None or isinstance(density, str)
 
 
