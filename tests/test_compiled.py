@@ -14,6 +14,7 @@ import pytest
 import jaxmle as jm
 from jaxmle.densities import censored, poisson
 from jaxmle.fitting.in_z import evaluate_in_z
+from jaxmle.inference.profiles import lane, search
 from jaxmle.solvers import newton
 from jaxmle.terms import predictor
 
@@ -121,6 +122,21 @@ def test_what_a_solver_does_is_traced_once_for_as_many_parameters(monkeypatch):
     newton.Newton.update.clear_cache()
     for n in (6, 8):
         assert jm.fit(jm.models.logistic(np.ones((n, 1)), np.arange(n) % 2)).ok
+    assert len(looks) == 1
+
+
+def test_what_a_lane_of_a_profile_does_is_traced_once_for_as_many_parameters(monkeypatch):
+    looks, look_around = [], lane._look
+
+    def look(*arguments):
+        looks.append(None)
+        return look_around(*arguments)
+
+    monkeypatch.setattr(lane, "_look", look)
+    search._choose_number.clear_cache()
+    for y in ([2.0, 3.0, 4.0], [2.0, 3.0, 4.0, 3.0]):
+        problem = jm.models.poisson(np.array(y))
+        assert float(jm.profile(problem, jm.fit(problem)).lower["rate"]) > 1.0
     assert len(looks) == 1
 
 

@@ -159,6 +159,8 @@ def test_censored_to_one_side_needs_one_function():
     assert float(d.censored(base, "right").logpdf(*known)) == float(d.gamma.logsf(*known[:3]))
     with pytest.raises(TypeError, match="has no logcdf"):
         d.censored(base, "left")
+    del base.SUPPORT
+    assert d.censored(base, "right").SUPPORT.startswith("what the density can produce, where")
 
 
 @pytest.mark.parametrize("name,scipy", [("weibull", stats.weibull_min), ("gamma", stats.gamma)])

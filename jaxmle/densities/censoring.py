@@ -116,6 +116,8 @@ def censored(base, side: str | None = None) -> Censored:
         >>> waiting = censored(densities.exponential)
         >>> float(waiting.logpdf(3.0, 2.0, float("inf")))
         -1.5
+        >>> float(censored(densities.exponential, "right").logpdf(3.0, 2.0, float("inf")))
+        -1.5
 
     Source: Kalbfleisch and Prentice (2002), The statistical analysis of failure time data, section 3.2.
     """
